@@ -1,0 +1,194 @@
+//! The configuration as the gateway needs it: only valid values, every mistake already reported.
+//!
+//! `config/read.rs` turns TOML text into these types; nothing here is checked again afterwards.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One loaded configuration.
+#[derive(Debug)]
+pub struct Config {
+    /// `[gateway]`.
+    pub gateway: Gateway,
+    /// `[log]`.
+    pub log: Log,
+    /// `[identities.X]` in name order.
+    pub identities: BTreeMap<Arc<str>, Identity>,
+    /// `[agents.X]`, the part identity needs (the envelope is in `policy`).
+    pub agents: BTreeMap<Arc<str>, Agent>,
+    /// `[servers.X]`, the gateway's part.
+    pub servers: BTreeMap<Arc<str>, Server>,
+    /// Compiled agents' envelopes, groups, rules: what `policy::decide` reads.
+    pub policy: Arc<policy::Policy>,
+    /// SHA-256 over all files read, in hex: the name of this snapshot in every record.
+    pub digest: Arc<str>,
+    /// Every file that was read (configuration, includes, secrets, certificates): watched for change.
+    pub files: Vec<PathBuf>,
+}
+
+/// `[gateway]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gateway {
+    /// Agents' addresses.
+    pub listen: Vec<SocketAddr>,
+    /// Operators' address.
+    pub admin: SocketAddr,
+    /// What agents call us: scheme, host, port; no path, no trailing slash.
+    pub public_url: url::Url,
+    /// Where state is kept; one process each.
+    pub data_dir: PathBuf,
+    /// Inbound TLS.
+    pub tls: Option<InboundTls>,
+    /// Host names accepted, lower case, without port; never empty.
+    pub hosts: Vec<String>,
+    /// Origins that get CORS; empty = CORS off.
+    pub origins: Vec<String>,
+    /// PEM files of roots added to the system's, for every upstream.
+    pub ca: Vec<PathBuf>,
+    /// Non-public networks that may be dialled.
+    pub allow_private: Vec<ipnet::IpNet>,
+    /// Whose forwarded addresses are believed (logs only).
+    pub trusted_proxies: Vec<ipnet::IpNet>,
+    /// Key ring files: the first seals, all open. Empty: made in `data_dir/keys`.
+    pub keys: Vec<KeyFile>,
+    /// Replaces `data_dir/admin.token`.
+    pub admin_token: Option<PathBuf>,
+    /// Whether `/metrics` needs no token.
+    pub metrics_open: bool,
+    /// `[gateway.bounds]`.
+    pub bounds: Bounds,
+    /// `[gateway.deadlines]`.
+    pub deadlines: Deadlines,
+}
+
+/// `tls = { cert, key, client_ca }`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InboundTls {
+    /// PEM chain.
+    pub cert: PathBuf,
+    /// PEM key.
+    pub key: PathBuf,
+}
+
+/// `keys = [{ id, file }]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyFile {
+    /// Named in every sealed handle.
+    pub id: String,
+    /// 32 random bytes in base64.
+    pub file: PathBuf,
+}
+
+/// `[gateway.bounds]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bounds {
+    /// Request body, bytes.
+    pub body: usize,
+    /// Answer read whole, bytes.
+    pub answer: usize,
+    /// One server-sent event, bytes.
+    pub event: usize,
+    /// JSON nesting.
+    pub depth: usize,
+    /// JSON members in one message.
+    pub members: usize,
+    /// Messages in a 2025-03-26 batch.
+    pub batch: usize,
+    /// Open client connections.
+    pub connections: usize,
+    /// Open streams (GET, SSE answers).
+    pub streams: usize,
+}
+
+/// `[gateway.deadlines]`; a server may set its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deadlines {
+    /// Request head.
+    pub header: Duration,
+    /// Request body.
+    pub body: Duration,
+    /// Upstream connection.
+    pub connect: Duration,
+    /// One call.
+    pub call: Duration,
+    /// One GET or listen stream.
+    pub stream: Duration,
+    /// Shutdown.
+    pub drain: Duration,
+}
+
+/// `[log]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// JSON lines instead of text.
+    pub json: bool,
+}
+
+/// `[identities.X]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Identity {
+    /// Loopback only, for the first run.
+    Local,
+}
+
+/// `[agents.X]` as identity sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agent {
+    /// Whether any matcher names the `local` identity.
+    pub local: bool,
+    /// Lifecycle: only an active agent may call.
+    pub active: bool,
+    /// First instant it may no longer call, seconds since the epoch.
+    pub expires: Option<i64>,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// What it is for.
+    pub purpose: Option<String>,
+}
+
+/// `[servers.X]`, the gateway's part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// Where it is.
+    pub upstream: Upstream,
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// The gateway's deadlines with this server's own put in.
+    pub deadlines: Deadlines,
+}
+
+/// What stands behind a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Upstream {
+    /// Streamable HTTP.
+    Http(HttpUpstream),
+    /// The sample server inside the binary.
+    Notes,
+}
+
+/// `url = "…"` and how to reach it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpUpstream {
+    /// The MCP endpoint.
+    pub url: url::Url,
+    /// Roots added to the system's and the gateway's.
+    pub ca: Vec<PathBuf>,
+    /// Client certificate and key.
+    pub client_cert: Option<InboundTls>,
+    /// Networks this server may be in, with the gateway's.
+    pub allow_private: Vec<ipnet::IpNet>,
+}
+
+/// `protocol = "auto" | "modern" | "legacy"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// Probed when needed and cached.
+    Auto,
+    /// 2026-07-28 and later only.
+    Modern,
+    /// `initialize` revisions only.
+    Legacy,
+}
