@@ -33,6 +33,7 @@ pub use body::{BodyFault, read_body};
 pub use drain::Drain;
 pub use edge::Edge;
 
+pub(crate) use self::entrance::{plain, refusal};
 use self::http::Connection;
 pub(crate) use self::http::Handler;
 use crate::pipeline::inbound::{Inbound, Peer};

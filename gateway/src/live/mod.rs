@@ -32,12 +32,15 @@ pub trait Snapshot: Send + Sync + 'static {
 /// The snapshot in force. One per process, shared.
 pub struct Live<S> {
     current: ArcSwap<S>,
-    build: Box<dyn Fn() -> Result<S, String> + Send + Sync>,
+    build: Box<Build<S>>,
     /// One reload at a time: a slow old one must not replace a newer.
     loading: Mutex<Prints>,
     standing: Mutex<Standing>,
     metrics: Arc<Metrics>,
 }
+
+/// Makes a snapshot from the files as they now are; the one in force lends what has not changed.
+type Build<S> = dyn Fn(&S) -> Result<S, String> + Send + Sync;
 
 /// How the loading went, for operators.
 #[derive(Debug, Clone)]
@@ -64,11 +67,12 @@ struct Prints {
 // === impl Live ===
 
 impl<S: Snapshot> Live<S> {
-    /// Puts the first snapshot in force; `build` makes every later one from the files as they then are.
+    /// Puts the first snapshot in force; `build` makes every later one from the files as they then are, and may
+    /// take over from the one in force (its argument) what has not changed.
     pub fn new(
         first: S,
         metrics: Arc<Metrics>,
-        build: impl Fn() -> Result<S, String> + Send + Sync + 'static,
+        build: impl Fn(&S) -> Result<S, String> + Send + Sync + 'static,
     ) -> Self {
         let standing = Standing {
             version: 1,
@@ -126,7 +130,8 @@ impl<S: Snapshot> Live<S> {
     }
 
     fn load(&self, prints: &mut Prints, forced: bool) -> Result<(), String> {
-        match (self.build)().and_then(|next| self.check(next)) {
+        let built = (self.build)(&self.look());
+        match built.and_then(|next| self.check(next)) {
             Ok(next) => {
                 let print = Print::of(next.files());
                 prints.seen = print;

@@ -73,7 +73,7 @@ impl World {
         let built = Arc::new(AtomicUsize::new(0));
         let count = built.clone();
         let from = folder.clone();
-        let build = move || {
+        let build = move |_: &Texts| {
             count.fetch_add(1, Ordering::SeqCst);
             read(&from)
         };
