@@ -24,7 +24,7 @@ use crate::pipeline::inbound::Peer;
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::Shut;
 
-pub use token::make as make_token;
+pub use token::{FILE as TOKEN_FILE, make as make_token};
 
 /// What the operators' port shows; asked anew for each request.
 pub trait Board: Send + Sync + 'static {

@@ -14,8 +14,8 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use zeroize::Zeroizing;
 
-/// The token's file in the data directory.
-const FILE: &str = "admin.token";
+/// The token's file in the data directory, unless `admin_token` names another.
+pub const FILE: &str = "admin.token";
 
 /// Shorter ones could be guessed.
 const LENGTH_MIN: usize = 16;
