@@ -35,25 +35,29 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
         }
     }
 
-    fn written(
+    /// Lets an outcome pass, unless it has been waited for too long.
+    fn patiently<R>(
         &mut self,
         cx: &mut Context<'_>,
-        outcome: Poll<io::Result<usize>>,
-    ) -> Poll<io::Result<usize>> {
-        if let Poll::Ready(outcome) = outcome {
+        outcome: Poll<io::Result<R>>,
+    ) -> Poll<io::Result<R>> {
+        if outcome.is_ready() {
             self.stalled = None;
-            if let Ok(count) = outcome {
-                self.metrics
-                    .bytes
-                    .add(Way::Out, u64::try_from(count).unwrap_or(0));
-            }
-            return Poll::Ready(outcome);
+            return outcome;
         }
         let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(STALL)));
         stalled
             .as_mut()
             .poll(cx)
             .map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    fn count_out(&self, outcome: &Poll<io::Result<usize>>) {
+        if let Poll::Ready(Ok(count)) = outcome {
+            self.metrics
+                .bytes
+                .add(Way::Out, u64::try_from(*count).unwrap_or(0));
+        }
     }
 }
 
@@ -84,7 +88,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Socket<T> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let outcome = Pin::new(&mut this.io).poll_write(cx, bytes);
-        this.written(cx, outcome)
+        this.count_out(&outcome);
+        this.patiently(cx, outcome)
     }
 
     fn poll_write_vectored(
@@ -94,19 +99,24 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Socket<T> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let outcome = Pin::new(&mut this.io).poll_write_vectored(cx, slices);
-        this.written(cx, outcome)
+        this.count_out(&outcome);
+        this.patiently(cx, outcome)
     }
 
     fn is_write_vectored(&self) -> bool {
         self.io.is_write_vectored()
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let outcome = Pin::new(&mut this.io).poll_flush(cx);
+        this.patiently(cx, outcome)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let outcome = Pin::new(&mut this.io).poll_shutdown(cx);
+        this.patiently(cx, outcome)
     }
 }
 

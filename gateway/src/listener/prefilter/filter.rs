@@ -45,10 +45,10 @@ enum Mode {
 /// Read when a head is unfinished, and behind a verdict.
 const PIECE: usize = 4096;
 
-/// Behind a verdict so much is read and thrown away, so that the answer is not lost to a reset.
-const DISCARD_MAX: usize = 256 * 1024;
+/// So much is read and thrown away behind a verdict, or of a body that was answered unread.
+const DISCARD_MAX: usize = 1024 * 1024;
 
-/// How long the answer to a violation waits for the client to read it.
+/// How long a closed connection waits for the client to have read the answer.
 const LINGER: Duration = Duration::from_secs(1);
 
 // === impl Filter ===
@@ -238,7 +238,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Filter<T> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.io).poll_shutdown(cx))?;
-        if self.mode == Mode::Open || self.discard(cx).is_ready() {
+        // Closing on what the client still sends would reset the connection, and the answer with it.
+        let is_done = self.mode == Mode::Open && self.track.is_between();
+        if is_done || self.discard(cx).is_ready() {
             return Poll::Ready(Ok(()));
         }
         self.waiting.get_or_insert_with(|| Box::pin(sleep(LINGER)));

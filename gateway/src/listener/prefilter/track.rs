@@ -79,6 +79,11 @@ impl Track {
         }
     }
 
+    /// Whether the last request has been passed on whole.
+    pub(super) fn is_between(&self) -> bool {
+        self.place == Place::Head
+    }
+
     /// A whole checked head, or 0 while it is unfinished.
     fn head(&mut self, rest: &[u8]) -> Result<usize, Reason> {
         let from = self.searched.saturating_sub(END.len());

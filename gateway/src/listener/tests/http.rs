@@ -285,6 +285,15 @@ async fn slow_and_large_bodies_are_ended() {
         let answer = house.say(head).await;
         assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
     }
+    // The answer survives what is still on its way.
+    let long = "x".repeat(500_000);
+    let head =
+        format!("POST /servers/a/mcp HTTP/1.1\r\n{HOST}Content-Length: 500000\r\n\r\n{long}");
+    let answer = house.say(head).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 400") && answer.ends_with("broken"),
+        "{answer}"
+    );
 }
 
 #[tokio::test]
