@@ -21,7 +21,7 @@ pub(super) fn read(context: Context, body: &Bytes) -> Result<Reading, Refusal> {
     let items = adapters::wire::read_batch(body, bounds, most).map_err(Refusal::Malformed)?;
     let mut asked = Vec::with_capacity(items.len());
     for (span, message) in items {
-        let said = Said::new(body.slice(span.range()), message, &context.headers)?;
+        let said = Said::new(body.slice(span.range()), message, bounds, &context.headers)?;
         if said.method == Some(Method::Initialize) {
             return Err(Refusal::Invalid("`initialize` must not be part of a batch"));
         }

@@ -8,7 +8,7 @@ mod batch;
 mod mirror;
 mod said;
 
-pub(crate) use mirror::{Annotations, Mirrors};
+pub(crate) use mirror::{Mirrors, named};
 pub(crate) use said::Said;
 
 use crate::identity::{Identified, Principal};
@@ -78,7 +78,7 @@ const SINGLE: [&str; 8] = [
 /// # Errors
 ///
 /// A [`Refusal`] for every body that is not one unambiguous message of this era.
-pub(crate) async fn read(identified: Identified) -> Result<Reading, Refusal> {
+pub(crate) async fn read(identified: Identified, mirrors: &Mirrors) -> Result<Reading, Refusal> {
     let (inbound, snapshot, principal) = identified.into_parts();
     let Inbound { server: name, head, body, .. } = inbound;
     single(&head.headers)?;
@@ -93,18 +93,19 @@ pub(crate) async fn read(identified: Identified) -> Result<Reading, Refusal> {
             let body = read_body(body, gateway.bounds.body, gateway.deadlines.body)
                 .await
                 .map_err(Refusal::Body)?;
-            sort(context, body)
+            sort(context, body, mirrors)
         }
     }
 }
 
-fn sort(context: Context, body: Bytes) -> Result<Reading, Refusal> {
+fn sort(context: Context, body: Bytes, mirrors: &Mirrors) -> Result<Reading, Refusal> {
     let bounds = &context.snapshot.scan_bounds;
     if adapters::wire::is_batch(&body) {
         return batch::read(context, &body);
     }
     let message = adapters::wire::read(&body, bounds).map_err(Refusal::Malformed)?;
-    let said = Said::new(body, message, &context.headers)?;
+    let said = Said::new(body, message, bounds, &context.headers)?;
+    mirrors.check(&context, &said)?;
     Ok(Reading::One(Asked { context, ask: Ask::Say(said) }))
 }
 
@@ -179,6 +180,14 @@ impl Asked {
                 is_media(part.trim_ascii(), b"text/event-stream") || part.trim_ascii().starts_with(b"*/*")
             })
         })
+    }
+}
+
+impl Evidence for Reading {
+    fn note(&self, record: &mut Record) {
+        if let Self::One(asked) = self {
+            asked.note(record);
+        }
     }
 }
 

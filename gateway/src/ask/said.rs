@@ -2,6 +2,7 @@
 
 use crate::pipeline::Refusal;
 use adapters::wire::revision::{Era, Revision};
+use adapters::wire::scan::Bounds;
 use adapters::wire::{Class, Member, Message, Method, text};
 use bytes::Bytes;
 use http::HeaderMap;
@@ -28,7 +29,13 @@ impl Said {
     /// # Errors
     ///
     /// A request in a notification's dress, a header that contradicts the body, a response in an era without them.
-    pub(super) fn new(body: Bytes, message: Message, headers: &HeaderMap) -> Result<Self, Refusal> {
+    pub(super) fn new(
+        body: Bytes,
+        message: Message,
+        bounds: &Bounds,
+        headers: &HeaderMap,
+    ) -> Result<Self, Refusal> {
+        let (body, message) = without_gateway_keys(body, message, bounds)?;
         let method = message
             .slice(Member::Method, &body)
             .and_then(|raw| Method::from_name(&text::unescape(raw)));
@@ -57,6 +64,12 @@ impl Said {
         self.raw(Member::Id)
     }
 
+    /// The raw id of a message that gets an answer.
+    pub(crate) fn answerable_id(&self) -> Option<Bytes> {
+        let span = self.message.span(Member::Id)?;
+        (self.class() == Class::Request).then(|| self.body.slice(span.range()))
+    }
+
     /// What it is.
     pub(crate) fn class(&self) -> Class {
         self.message.class()
@@ -75,6 +88,21 @@ impl Said {
                 Err(Refusal::Invalid("in this revision a client sends no responses"))
             }
             _ => Ok(()),
+        }
+    }
+}
+
+/// `_meta` keys under `dev.hopgate/` are the gateway's: a client's are taken off before anything reads the message.
+fn without_gateway_keys(
+    body: Bytes,
+    message: Message,
+    bounds: &Bounds,
+) -> Result<(Bytes, Message), Refusal> {
+    match message.without_gateway_keys(&body) {
+        None => Ok((body, message)),
+        Some(body) => {
+            let message = adapters::wire::read(&body, bounds).map_err(Refusal::Malformed)?;
+            Ok((body, message))
         }
     }
 }

@@ -90,7 +90,7 @@ impl Authorized {
 
 impl Evidence for Authorized {
     fn note(&self, record: &mut Record) {
-        record.rule = self.grant.rule().map(Arc::from);
+        record.rule = Some(Arc::clone(self.grant.rule()));
         record.target = self.bound.asked().said().and_then(request::label);
     }
 }

@@ -111,9 +111,11 @@ impl<'a> Target<'a> {
     /// What the caller learns: nothing more than that what it cannot see is unknown.
     pub(super) fn refuse(self, denial: policy::Denial) -> Refusal {
         if denial.visible() {
-            return Refusal::Denied(Denial {
-                rule: denial.rule().map(str::to_owned),
-                message: denial.message().to_owned(),
+            return Refusal::Denied(match denial.reason() {
+                policy::Reason::Rule { name, message } => {
+                    Denial { rule: Some(name.to_string()), message: message.to_string() }
+                }
+                _ => Denial { rule: None, message: "not allowed".to_owned() },
             });
         }
         match self {

@@ -15,7 +15,7 @@ use http::{HeaderValue, Response, StatusCode};
 /// Answers a batch.
 pub(super) async fn answer(pipeline: &Pipeline, items: Vec<Asked>, trail: Trail) -> Response<Body> {
     let negotiated = match items.first() {
-        Some(first) => pipeline.tasks.negotiated(first),
+        Some(first) => pipeline.shared.tasks.negotiated(first),
         None => Ok(None),
     };
     match negotiated {

@@ -4,6 +4,7 @@
 //! by its first call and ended by idleness.
 
 mod handles;
+pub(crate) mod keys;
 pub(crate) mod seal;
 mod session;
 
@@ -14,7 +15,7 @@ use crate::ask::{Ask, Asked};
 use crate::identity::Principal;
 use crate::pipeline::{Evidence, Record, Refusal};
 use adapters::wire::Method;
-use adapters::wire::revision::Era;
+use adapters::wire::revision::{Era, Revision};
 use adapters::wire::splice::Edit;
 use http::HeaderValue;
 use seal::{Kind, Owner};
@@ -93,6 +94,15 @@ impl Tasks {
     /// Begins the memory of the session that an `initialize` was just given.
     pub(crate) fn begin(&self, owner: Owner<'_>, upstream_id: &HeaderValue) -> Arc<Session> {
         self.sessions.of(&key(owner, Some(upstream_id)))
+    }
+
+    /// Which revision the session of this request negotiated, where this process saw it.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::SessionUnknown`].
+    pub(crate) fn negotiated(&self, asked: &Asked) -> Result<Option<Revision>, Refusal> {
+        self.session(asked).map(|session| session.memory.revision())
     }
 
     /// Forgets a session that has ended.
