@@ -19,6 +19,7 @@ pub struct Event {
 #[derive(Debug, Default)]
 pub struct Events {
     buffer: Vec<u8>,
+    after_return: bool,
 }
 
 // === impl Event ===
@@ -62,10 +63,16 @@ impl Event {
 // === impl Events ===
 
 impl Events {
-    /// Adds bytes as they came.
+    /// Adds bytes as they came; CR, LF and CRLF all end a line.
     pub fn feed(&mut self, bytes: &[u8]) {
-        self.buffer
-            .extend(bytes.iter().filter(|byte| **byte != b'\r'));
+        for &byte in bytes {
+            match byte {
+                b'\n' if self.after_return => {}
+                b'\n' | b'\r' => self.buffer.push(b'\n'),
+                other => self.buffer.push(other),
+            }
+            self.after_return = byte == b'\r';
+        }
     }
 
     /// The next whole event.
