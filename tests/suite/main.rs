@@ -1,12 +1,18 @@
 //! Every suite in one binary: the real gateway over real sockets, one module for each promise.
 
+mod admin;
 mod batch;
 mod cancel;
+mod cors;
+mod drain;
 mod harness;
 mod headers;
+mod limits;
 mod mrtr;
+mod reload;
 mod server_requests;
 mod sessions;
 mod streaming;
 mod strict;
 mod transparency;
+mod upstream_faults;

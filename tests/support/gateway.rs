@@ -74,7 +74,9 @@ impl Gateway {
 
     /// Ends this process and starts another with the same configuration, ports and data.
     pub async fn restart(mut self) -> Self {
-        self.terminate().await;
+        if self.exited().is_none() {
+            self.terminate().await;
+        }
         let place = self.place.clone();
         // Its folder lives on.
         std::mem::forget(self);

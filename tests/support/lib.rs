@@ -13,7 +13,7 @@ pub mod sse;
 pub mod upstream;
 pub mod wire;
 
-pub use agent::{Agent, Answer, Era};
+pub use agent::{Agent, Answer, Era, Whole};
 pub use gateway::Gateway;
 pub use setup::Setup;
 pub use upstream::{Received, Upstream};
