@@ -3,8 +3,10 @@
 mod admin;
 mod batch;
 mod cancel;
+mod check_cli;
 mod cors;
 mod drain;
+mod era;
 mod harness;
 mod headers;
 mod limits;
@@ -14,5 +16,6 @@ mod server_requests;
 mod sessions;
 mod streaming;
 mod strict;
+mod tls;
 mod transparency;
 mod upstream_faults;
