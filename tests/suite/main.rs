@@ -1,6 +1,7 @@
 //! Every suite in one binary: the real gateway over real sockets, one module for each promise.
 
 mod admin;
+mod authorization;
 mod batch;
 mod cancel;
 mod check_cli;
@@ -11,6 +12,7 @@ mod harness;
 mod headers;
 mod limits;
 mod mrtr;
+mod regressions;
 mod reload;
 mod server_requests;
 mod sessions;
