@@ -24,7 +24,7 @@ need_command() {
   say "installing from Debian: $*"
   if [ "$(id -u)" != 0 ]; then say "not root: install $* by hand"; return 1; fi
   [ -n "${APT_UPDATED:-}" ] || { apt-get -qq update >/dev/null && APT_UPDATED=1; }
-  DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@" >/dev/null
+  RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@" >/dev/null
 }
 
 # once NAME VERSIONS COMMAND...: runs COMMAND in the folder NAME of the cache unless it already did for VERSIONS.
@@ -51,6 +51,8 @@ need_python() {
 }
 need_nginx() { need_command nginx nginx-light; }
 need_h2spec() {
+  need_command openssl openssl || return 1
+  need_command python3 python3 || return 1
   export PATH=$PATH:/usr/local/go/bin
   need_command go golang-go && once h2spec "$H2SPEC" go_install "$H2SPEC"
 }

@@ -6,6 +6,7 @@
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { randomUUID, randomBytes } from 'node:crypto';
+import { WORK } from './work.mjs';
 const require = createRequire(`${process.env.HOPGATE_CACHE || `${process.env.HOME}/.cache/hopgate`}/peers/x.js`);
 const S = require('@modelcontextprotocol/server');
 const N = require('@modelcontextprotocol/node');
@@ -49,6 +50,7 @@ const push = async (ctx, message, requestedSchema) => { const r = await ctx.mcpR
 
 // name -> [description, inputSchema, handler(args, ctx, env), eras]
 const TOOLS = {
+  ...WORK,
   test_simple_text: ['Simple text', obj(), () => reply('This is a simple text response for testing.')],
   test_image_content: ['Image', obj(), () => ({ content: [{ type: 'image', data: PNG, mimeType: 'image/png' }] })],
   test_audio_content: ['Audio', obj(), () => ({ content: [{ type: 'audio', data: WAV, mimeType: 'audio/wav' }] })],
@@ -146,6 +148,7 @@ function build(era, env) {
   });
   server.setRequestHandler('completion/complete', (req) => ({ completion: { values: ['paris', 'park', 'party'].filter((v) => v.startsWith(req.params.argument.value)), total: 3, hasMore: false } }));
   if (era === 'legacy') {
+    env.notify = { toolsChanged: () => server.sendToolListChanged(), promptsChanged: () => server.sendPromptListChanged() };
     server.setRequestHandler('resources/subscribe', () => ({}));
     server.setRequestHandler('resources/unsubscribe', () => ({}));
   }
