@@ -1,1 +1,8 @@
-//! The world.
+//! Everything that touches the world, and none of what it means: wire formats, egress, what stands behind a server.
+//!
+//! `wire` turns bytes into positions and back, without I/O. `egress` is the only dialer. `upstream` is the port to a
+//! server and its implementations.
+
+pub mod egress;
+pub mod upstream;
+pub mod wire;

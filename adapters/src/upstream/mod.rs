@@ -3,9 +3,15 @@
 //! An upstream never retries once a byte was written, never follows a redirect, and adds no header of its own
 //! beyond what its transport needs.
 
+pub mod http;
+
+use ::http::{HeaderMap, Method, Response};
 use bytes::Bytes;
+use http_body::Frame;
 use std::future::Future;
 use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::sync::mpsc::Sender;
 
 /// A future behind a port.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -14,9 +20,9 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 #[derive(Debug)]
 pub struct Exchange {
     /// POST, GET or DELETE.
-    pub method: http::Method,
+    pub method: Method,
     /// Exactly what goes on the wire, `Host` and framing excepted.
-    pub headers: http::HeaderMap,
+    pub headers: HeaderMap,
     /// Empty for GET and DELETE.
     pub body: Bytes,
 }
@@ -29,7 +35,7 @@ pub trait Upstream: Send + Sync + std::fmt::Debug {
     fn exchange(
         &self,
         exchange: Exchange,
-    ) -> BoxFuture<'_, Result<http::Response<ReplyBody>, UpstreamError>>;
+    ) -> BoxFuture<'_, Result<Response<ReplyBody>, UpstreamError>>;
 }
 
 /// The body of an answer.
@@ -65,4 +71,43 @@ pub enum UpstreamError {
     /// The connection broke; whether the server saw the request is unknown.
     #[error("connection broken: {0}")]
     Broken(String),
+}
+
+// === impl ReplyBody ===
+
+impl http_body::Body for ReplyBody {
+    type Data = Bytes;
+    type Error = UpstreamError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
+        match self.get_mut() {
+            Self::Wire(body) => Pin::new(body)
+                .poll_frame(context)
+                .map_err(|_| UpstreamError::Broken("within the answer".to_owned())),
+            Self::Local(body) => {
+                body.chunks.poll_recv(context).map(|chunk| chunk.map(|chunk| Ok(Frame::data(chunk))))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Wire(body) => body.is_end_stream(),
+            Self::Local(body) => body.chunks.is_closed() && body.chunks.is_empty(),
+        }
+    }
+}
+
+// === impl LocalBody ===
+
+impl LocalBody {
+    /// A body and the sender of its chunks; the sender learns when nobody reads any more.
+    #[must_use]
+    pub fn channel() -> (Sender<Bytes>, Self) {
+        let (sender, chunks) = tokio::sync::mpsc::channel(16);
+        (sender, Self { chunks })
+    }
 }

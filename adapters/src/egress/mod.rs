@@ -1,0 +1,11 @@
+//! The only way out: every connection of the gateway is resolved, judged and opened here.
+//!
+//! The address that was judged is the address that is dialled, at every connection anew; no proxy variable is read.
+
+mod address;
+mod dial;
+mod tls;
+
+pub use address::is_public;
+pub use dial::{DialError, Dialer, Resolve, SystemResolver};
+pub use tls::{Identity, TlsError, client_config};

@@ -1,0 +1,63 @@
+//! Names that a lenient parser could take for another: letter case, compatibility forms, the long s and the Kelvin sign.
+
+use unicode_normalization::UnicodeNormalization as _;
+
+/// Whether a name folds to another that it is not.
+pub(super) fn folds_to(name: &str, known: &str) -> bool {
+    if name == known {
+        return false;
+    }
+    if name.is_ascii() {
+        return name.eq_ignore_ascii_case(known);
+    }
+    name.nfkc().flat_map(char::to_lowercase).map(fold).eq(known.chars().flat_map(char::to_lowercase))
+}
+
+/// What lower-casing leaves apart and case folding does not.
+fn fold(letter: char) -> char {
+    match letter {
+        'ſ' => 's',
+        'ı' => 'i',
+        _ => letter,
+    }
+}
+
+/// Whether a name or URI holds a character that a reader cannot see or that turns the text around.
+pub(super) fn is_deceptive(text: &str) -> bool {
+    text.chars().any(|letter| {
+        letter.is_control()
+            || matches!(letter,
+                '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_look_alike_folds_and_others_do_not() {
+        for name in ["Name", "NAME", "nAme", "ｎame", "ｎａｍｅ", "𝐧ame"] {
+            assert!(folds_to(name, "name"), "{name}");
+        }
+        for name in ["paramſ", "PARAMS", "paramＳ"] {
+            assert!(folds_to(name, "params"), "{name}");
+        }
+        assert!(folds_to("progressTo\u{212a}en", "progressToken"));
+        assert!(folds_to("ıd", "id"));
+        for name in ["name", "names", "nàme", "名"] {
+            assert!(!folds_to(name, "name"), "{name}");
+        }
+    }
+
+    #[test]
+    fn hidden_characters_are_seen() {
+        for text in ["a\0", "a\u{7f}", "a\u{85}", "a\u{200b}b", "\u{202e}cod.exe", "\u{feff}a", "a\u{e0041}"] {
+            assert!(is_deceptive(text), "{text:?}");
+        }
+        for text in ["read_note", "note:///café", "名前", "a b"] {
+            assert!(!is_deceptive(text), "{text:?}");
+        }
+    }
+}

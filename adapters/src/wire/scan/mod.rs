@@ -1,0 +1,346 @@
+//! The strict scanner: one pass over a request that admits exactly one JSON value with exactly one meaning.
+//!
+//! It does not recurse, and for ordinary messages it does not allocate. What it refuses, some parser somewhere reads
+//! differently from another: duplicate members (compared unescaped), lone surrogates, numbers without end, depth
+//! without end, look-alikes of the names that stages act on.
+
+use super::array::string_end;
+use super::code;
+use super::member::{Member, Place};
+use super::{Span, look_alike, text};
+use std::borrow::Cow;
+use std::fmt;
+
+mod keys;
+mod lexis;
+
+use keys::Keys;
+
+/// How large a message may be, beside its bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Nesting.
+    pub depth: usize,
+    /// Members of all objects together.
+    pub members: usize,
+    /// Characters of one number.
+    pub number: usize,
+}
+
+/// Why a body is no message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flaw {
+    kind: FlawKind,
+    at: usize,
+}
+
+/// What is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FlawKind {
+    /// Not UTF-8.
+    Encoding,
+    /// Not JSON.
+    Syntax,
+    /// Something after the value.
+    Trailing,
+    /// A string escape that stands for no character.
+    Escape,
+    /// A member twice in one object.
+    Duplicate,
+    /// A name that is not a known one but could be taken for it.
+    LookAlike,
+    /// A name or URI with characters that cannot be seen.
+    Deceptive,
+    /// Nested too deep.
+    Depth,
+    /// Too many members.
+    Members,
+    /// A number too long.
+    Number,
+    /// Too many messages in a batch, or none.
+    Batch,
+    /// JSON, but no JSON-RPC message.
+    Shape(&'static str),
+}
+
+/// What the scanner tells of the members it knows.
+pub(super) trait Notes {
+    /// A known member's value.
+    fn note(&mut self, member: Member, span: Span);
+}
+
+/// Nesting nobody needs more of, whatever the configuration says.
+const DEPTH_MOST: usize = 128;
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Level {
+    is_object: bool,
+    place: Place,
+    /// The member whose value is being read.
+    member: Option<Member>,
+    start: usize,
+    /// Where this object's keys begin among all keys.
+    keys: usize,
+}
+
+struct Scanner<'a, N> {
+    body: &'a [u8],
+    at: usize,
+    bounds: &'a Bounds,
+    levels: [Level; DEPTH_MOST],
+    depth: usize,
+    members: usize,
+    keys: Keys,
+    notes: &'a mut N,
+}
+
+/// Scans one value at the start of `body`; what is noted stands in the envelope it opens.
+///
+/// # Errors
+///
+/// The first [`Flaw`].
+pub(super) fn value(
+    body: &[u8],
+    bounds: &Bounds,
+    root: Place,
+    notes: &mut impl Notes,
+) -> Result<(), Flaw> {
+    if let Err(error) = std::str::from_utf8(body) {
+        return Err(Flaw { kind: FlawKind::Encoding, at: error.valid_up_to() });
+    }
+    let mut scanner = Scanner {
+        body,
+        at: 0,
+        bounds,
+        levels: [Level::default(); DEPTH_MOST],
+        depth: 0,
+        members: 0,
+        keys: Keys::default(),
+        notes,
+    };
+    scanner.run(root)
+}
+
+// === impl Scanner ===
+
+impl<N: Notes> Scanner<'_, N> {
+    fn run(&mut self, root: Place) -> Result<(), Flaw> {
+        loop {
+            self.space();
+            let opened = self.open(root)?;
+            if opened || !self.close()? {
+                continue;
+            }
+            self.space();
+            return if self.at == self.body.len() { Ok(()) } else { self.flaw(FlawKind::Trailing) };
+        }
+    }
+
+    /// Reads a scalar or opens a container; true where a first element or member is next.
+    fn open(&mut self, root: Place) -> Result<bool, Flaw> {
+        let start = self.at;
+        match self.peek() {
+            Some(b'{') => {
+                self.push(true, root)?;
+                self.space();
+                if self.peek() == Some(b'}') {
+                    return Ok(false);
+                }
+                self.key()?;
+                Ok(true)
+            }
+            Some(b'[') => {
+                self.push(false, root)?;
+                self.space();
+                Ok(self.peek() != Some(b']'))
+            }
+            Some(b'"') => {
+                self.string()?;
+                self.noted(start);
+                Ok(false)
+            }
+            Some(b'-' | b'0'..=b'9') => {
+                let length = lexis::number(self.rest(), self.bounds.number);
+                self.at += length.map_err(|kind| Flaw { kind, at: start })?;
+                self.noted(start);
+                Ok(false)
+            }
+            _ => {
+                self.at += lexis::literal(self.rest()).ok_or(Flaw { kind: FlawKind::Syntax, at: start })?;
+                self.noted(start);
+                Ok(false)
+            }
+        }
+    }
+
+    /// After a value: closes what ends here; true when the root has, false where another value is next.
+    fn close(&mut self) -> Result<bool, Flaw> {
+        loop {
+            let Some(level) = self.depth.checked_sub(1).and_then(|top| self.levels.get(top)).copied() else {
+                return Ok(true);
+            };
+            self.space();
+            match (self.peek(), level.is_object) {
+                (Some(b','), true) => {
+                    self.at += 1;
+                    self.space();
+                    self.key()?;
+                    return Ok(false);
+                }
+                (Some(b','), false) => {
+                    self.at += 1;
+                    return Ok(false);
+                }
+                (Some(b'}'), true) | (Some(b']'), false) => {
+                    self.at += 1;
+                    self.depth -= 1;
+                    self.keys.truncate(level.keys);
+                    self.noted(level.start);
+                }
+                _ => return self.flaw(FlawKind::Syntax),
+            }
+        }
+    }
+
+    fn push(&mut self, is_object: bool, root: Place) -> Result<(), Flaw> {
+        let place = match self.depth.checked_sub(1).and_then(|top| self.levels.get(top)) {
+            None => root,
+            Some(level) if level.is_object => Place::within(level.member),
+            // The items of a batch are envelopes too.
+            Some(level) => level.place,
+        };
+        let place = if is_object || self.depth == 0 { place } else { Place::Other };
+        let flaw = Flaw { kind: FlawKind::Depth, at: self.at };
+        if self.depth >= self.bounds.depth {
+            return Err(flaw);
+        }
+        let level = self.levels.get_mut(self.depth).ok_or(flaw)?;
+        *level = Level { is_object, place, member: None, start: self.at, keys: self.keys.len() };
+        self.depth += 1;
+        self.at += 1;
+        Ok(())
+    }
+
+    fn key(&mut self) -> Result<(), Flaw> {
+        let start = self.at;
+        if self.peek() != Some(b'"') {
+            return self.flaw(FlawKind::Syntax);
+        }
+        self.string()?;
+        let raw = self.body.get(start..self.at).unwrap_or_default();
+        let name = text::unescape(raw);
+        let at = |kind| Flaw { kind, at: start };
+        self.members += 1;
+        if self.members > self.bounds.members {
+            return Err(at(FlawKind::Members));
+        }
+        let Some(level) = self.depth.checked_sub(1).and_then(|top| self.levels.get_mut(top)) else {
+            return Err(at(FlawKind::Syntax));
+        };
+        if !self.keys.add(level.keys, &name, Span::new(start, self.at), self.body) {
+            return Err(at(FlawKind::Duplicate));
+        }
+        level.member = level.place.member(&name);
+        if level.member.is_none()
+            && level.place.is_guarded()
+            && level.place.known().iter().any(|(known, _)| look_alike::folds_to(&name, known))
+        {
+            return Err(at(FlawKind::LookAlike));
+        }
+        self.space();
+        if self.peek() != Some(b':') {
+            return self.flaw(FlawKind::Syntax);
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    fn string(&mut self) -> Result<(), Flaw> {
+        let start = self.at;
+        let end = string_end(self.body, start);
+        let inner = self.body.get(start + 1..end).unwrap_or_default();
+        if end >= self.body.len() {
+            return Err(Flaw { kind: FlawKind::Syntax, at: start });
+        }
+        lexis::string(inner).map_err(|(kind, at)| Flaw { kind, at: start + 1 + at })?;
+        self.at = end + 1;
+        Ok(())
+    }
+
+    /// Tells of the value that has just ended, if its member is one with a meaning.
+    fn noted(&mut self, start: usize) {
+        let level = self.depth.checked_sub(1).and_then(|top| self.levels.get(top));
+        if let Some(member) = level.filter(|level| level.is_object).and_then(|level| level.member) {
+            self.notes.note(member, Span::new(start, self.at));
+        }
+    }
+
+    fn space(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.body.get(self.at).copied()
+    }
+
+    fn rest(&self) -> &[u8] {
+        self.body.get(self.at..).unwrap_or_default()
+    }
+
+    fn flaw<T>(&self, kind: FlawKind) -> Result<T, Flaw> {
+        Err(Flaw { kind, at: self.at })
+    }
+}
+
+// === impl Flaw ===
+
+impl Flaw {
+    /// A message that is JSON but no JSON-RPC.
+    pub(super) fn shape(why: &'static str) -> Self {
+        Self { kind: FlawKind::Shape(why), at: 0 }
+    }
+
+    /// A flaw of the value at `span`.
+    pub(super) fn of(kind: FlawKind, span: Span) -> Self {
+        Self { kind, at: span.range().start }
+    }
+
+    /// What is wrong.
+    #[must_use]
+    pub fn kind(&self) -> FlawKind {
+        self.kind
+    }
+
+    /// The JSON-RPC error it is.
+    #[must_use]
+    pub fn code(&self) -> i64 {
+        match self.kind {
+            FlawKind::Encoding | FlawKind::Syntax | FlawKind::Trailing | FlawKind::Escape => code::PARSE_ERROR,
+            _ => code::INVALID_REQUEST,
+        }
+    }
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what: Cow<'static, str> = match self.kind {
+            FlawKind::Encoding => "not UTF-8".into(),
+            FlawKind::Syntax => "not JSON".into(),
+            FlawKind::Trailing => "something follows the message".into(),
+            FlawKind::Escape => "a string holds a character that does not exist".into(),
+            FlawKind::Duplicate => "a member stands twice in one object".into(),
+            FlawKind::LookAlike => "a member's name could be taken for another".into(),
+            FlawKind::Deceptive => "a name holds characters that cannot be seen".into(),
+            FlawKind::Depth => "nested too deep".into(),
+            FlawKind::Members => "too many members".into(),
+            FlawKind::Number => "a number is too long".into(),
+            FlawKind::Batch => "a batch holds no message, or too many".into(),
+            FlawKind::Shape(why) => return f.write_str(why),
+        };
+        write!(f, "{what} (byte {})", self.at)
+    }
+}
+
+impl std::error::Error for Flaw {}

@@ -1,0 +1,193 @@
+//! The operators' port: health, readiness, numbers, and which configuration is in force. Nothing changes by GET.
+//!
+//! Framing, connection bounds and deadlines are the listener's; `/healthz` and `/readyz` answer any Host and need no
+//! token (probes have neither), everything else needs both.
+
+mod token;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use serde_json::json;
+
+use crate::listener::{Drain, Edge, Handler, Listener, plain, refusal};
+use crate::pipeline::inbound::Peer;
+use crate::telemetry::Metrics;
+use crate::telemetry::metrics::Shut;
+
+pub use token::{FILE as TOKEN_FILE, make as make_token};
+
+/// What the operators' port shows; asked anew for each request.
+pub trait Board: Send + Sync + 'static {
+    /// Names and limits of the operators' listener under the current snapshot.
+    fn edge(&self) -> Edge;
+
+    /// The file the token is in.
+    fn token_file(&self) -> PathBuf;
+
+    /// Whether `/metrics` needs no token.
+    fn metrics_open(&self) -> bool;
+
+    /// What is not ready yet, one short phrase each; empty = ready. A server that is down does not belong here.
+    fn unready(&self) -> Vec<String>;
+
+    /// The configuration in force.
+    fn notice(&self) -> Notice;
+}
+
+/// `GET /config`.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Notice {
+    /// Counts loaded snapshots.
+    pub version: u64,
+    /// The snapshot's name in every record.
+    pub digest: String,
+    /// Seconds since the epoch.
+    #[serde(serialize_with = "epoch")]
+    pub loaded_at: SystemTime,
+    /// Files read.
+    pub files: Vec<PathBuf>,
+    /// Why the newest files are not in force.
+    pub last_error: Option<String>,
+    /// Names.
+    pub agents: Vec<String>,
+    /// Names.
+    pub servers: Vec<String>,
+}
+
+/// Connections of operators and probes at once; agents' have their own bound.
+const CONNECTIONS_MAX: usize = 128;
+
+/// Serves operators until the drain begins.
+pub async fn serve<B: Board>(listener: Listener, board: B, metrics: Arc<Metrics>, drain: Drain) {
+    let desk = Arc::new(Desk { board, metrics });
+    // Operators' connections are not clients': they are counted nowhere.
+    listener.accept(desk, Arc::default(), drain).await;
+}
+
+/// Answers at the operators' port.
+#[derive(Debug)]
+struct Desk<B> {
+    board: B,
+    metrics: Arc<Metrics>,
+}
+
+type Answer = Response<Full<Bytes>>;
+
+// === impl Desk ===
+
+impl<B: Board> Desk<B> {
+    fn answer(&self, request: &Request<Incoming>, edge: Result<(), Shut>) -> Answer {
+        let path = request.uri().path();
+        let is_probe = matches!(path, "/healthz" | "/readyz");
+        if let (Err(why), false) = (edge, is_probe) {
+            return refusal(why);
+        }
+        if !matches!(path, "/healthz" | "/readyz" | "/metrics" | "/config") {
+            return refusal(Shut::Path);
+        }
+        if request.method() != Method::GET {
+            let mut answer = plain(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "only GET is for this path\n",
+            );
+            answer
+                .headers_mut()
+                .insert(ALLOW, HeaderValue::from_static("GET"));
+            return answer;
+        }
+        let is_open = is_probe || (path == "/metrics" && self.board.metrics_open());
+        if !is_open && let Some(answer) = self.keep_out(request) {
+            return answer;
+        }
+        match path {
+            "/healthz" => plain(StatusCode::OK, "ok\n"),
+            "/readyz" => self.readiness(),
+            "/metrics" => typed(
+                StatusCode::OK,
+                "text/plain; version=0.0.4; charset=utf-8",
+                self.metrics.render(),
+            ),
+            _ => {
+                let notice = serde_json::to_string(&self.board.notice()).unwrap_or_default();
+                typed(StatusCode::OK, "application/json", notice)
+            }
+        }
+    }
+
+    fn readiness(&self) -> Answer {
+        let unready = self.board.unready();
+        let status = match unready.is_empty() {
+            true => StatusCode::OK,
+            false => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        let body = json!({ "ready": unready.is_empty(), "unready": unready });
+        typed(status, "application/json", body.to_string())
+    }
+
+    /// The answer to who does not carry the token.
+    fn keep_out(&self, request: &Request<Incoming>) -> Option<Answer> {
+        match token::opens(&self.board.token_file(), request.headers()) {
+            Ok(true) => None,
+            Ok(false) => {
+                let mut answer = plain(
+                    StatusCode::UNAUTHORIZED,
+                    "this needs the operators' token\n",
+                );
+                let scheme = HeaderValue::from_static("Bearer");
+                answer.headers_mut().insert(WWW_AUTHENTICATE, scheme);
+                Some(answer)
+            }
+            Err(why) => {
+                tracing::error!("no operator can get in: {why}");
+                let text = "the operators' token cannot be read; the log says why\n";
+                Some(plain(StatusCode::SERVICE_UNAVAILABLE, text))
+            }
+        }
+    }
+}
+
+impl<B: Board> Handler for Desk<B> {
+    type Body = Full<Bytes>;
+
+    fn edge(&self) -> Arc<Edge> {
+        let mut edge = self.board.edge();
+        edge.bounds.connections = CONNECTIONS_MAX;
+        Arc::new(edge)
+    }
+
+    async fn handle(self: Arc<Self>, request: Request<Incoming>, _: Peer) -> Answer {
+        let (head, body) = request.into_parts();
+        let edge = self.board.edge().admit(&head).map(|_invited| ());
+        let request = Request::from_parts(head, body);
+        let mut answer = self.answer(&request, edge);
+        answer
+            .headers_mut()
+            .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        answer
+    }
+}
+
+fn typed(status: StatusCode, kind: &'static str, text: String) -> Answer {
+    let mut answer = plain(status, text);
+    answer
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    answer
+}
+
+fn epoch<S: serde::Serializer>(time: &SystemTime, to: S) -> Result<S::Ok, S::Error> {
+    let since = time
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    to.serialize_u64(since.as_secs())
+}

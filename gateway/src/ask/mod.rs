@@ -1,0 +1,211 @@
+//! Stage 2, what is asked: reads the body once and strictly, and sorts it into one message, a batch, or the two
+//! bodiless operations of the transport.
+//!
+//! The caller is proven before this stage reads a byte. What it returns means the same to every parser, so the very
+//! bytes it read are what later stages judge and forward.
+
+mod batch;
+mod mirror;
+mod said;
+
+pub(crate) use mirror::{Annotations, Mirrors};
+pub(crate) use said::Said;
+
+use crate::identity::{Identified, Principal};
+use crate::listener::body::read_body;
+use crate::pipeline::{Evidence, HeadFault, Inbound, Record, Refusal};
+use crate::snapshot::{Server, Snapshot};
+use adapters::wire::revision::Era;
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, Method as Verb};
+use std::sync::Arc;
+
+/// One thing a proven caller asks. Made only by [`read`].
+#[derive(Debug)]
+pub struct Asked {
+    context: Context,
+    ask: Ask,
+}
+
+/// What every stage needs of a request, shared by the items of a batch.
+#[derive(Debug, Clone)]
+pub(crate) struct Context {
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) principal: Arc<Principal>,
+    /// As the path names it.
+    pub(crate) name: Arc<str>,
+    /// None where no such server is configured.
+    pub(crate) server: Option<Arc<Server>>,
+    /// The request's headers as they came: each stage reads from them what it is entitled to.
+    pub(crate) headers: Arc<HeaderMap>,
+}
+
+/// What is asked.
+#[derive(Debug)]
+pub(crate) enum Ask {
+    /// A JSON-RPC message.
+    Say(Said),
+    /// The legacy GET stream.
+    Listen,
+    /// The end of a legacy session.
+    End,
+}
+
+/// One or many.
+#[derive(Debug)]
+pub(crate) enum Reading {
+    /// What every revision but one sends.
+    One(Asked),
+    /// A 2025-03-26 batch: each item is a call of its own.
+    Batch(Vec<Asked>),
+}
+
+/// Headers that say who, which session or what is meant: twice is a contradiction.
+const SINGLE: [&str; 8] = [
+    "mcp-session-id",
+    "mcp-protocol-version",
+    "mcp-method",
+    "mcp-name",
+    "last-event-id",
+    "content-type",
+    "content-encoding",
+    "origin",
+];
+
+/// Reads what the caller asks.
+///
+/// # Errors
+///
+/// A [`Refusal`] for every body that is not one unambiguous message of this era.
+pub(crate) async fn read(identified: Identified) -> Result<Reading, Refusal> {
+    let (inbound, snapshot, principal) = identified.into_parts();
+    let Inbound { server: name, head, body, .. } = inbound;
+    single(&head.headers)?;
+    let server = snapshot.servers.get(&name).cloned();
+    let context = Context { snapshot, principal, name, server, headers: Arc::new(head.headers) };
+    match head.method {
+        Verb::GET => Ok(Reading::One(Asked { context, ask: Ask::Listen })),
+        Verb::DELETE => Ok(Reading::One(Asked { context, ask: Ask::End })),
+        _ => {
+            media(&context.headers)?;
+            let gateway = &context.snapshot.config.gateway;
+            let body = read_body(body, gateway.bounds.body, gateway.deadlines.body)
+                .await
+                .map_err(Refusal::Body)?;
+            sort(context, body)
+        }
+    }
+}
+
+fn sort(context: Context, body: Bytes) -> Result<Reading, Refusal> {
+    let bounds = &context.snapshot.scan_bounds;
+    if adapters::wire::is_batch(&body) {
+        return batch::read(context, &body);
+    }
+    let message = adapters::wire::read(&body, bounds).map_err(Refusal::Malformed)?;
+    let said = Said::new(body, message, &context.headers)?;
+    Ok(Reading::One(Asked { context, ask: Ask::Say(said) }))
+}
+
+fn single(headers: &HeaderMap) -> Result<(), Refusal> {
+    // A request with as many names as values repeats nothing: the ordinary case costs one comparison.
+    if headers.len() == headers.keys_len() {
+        return Ok(());
+    }
+    for name in SINGLE {
+        if headers.get_all(name).iter().nth(1).is_some() {
+            return Err(Refusal::Head(HeadFault::Repeated(name)));
+        }
+    }
+    Ok(())
+}
+
+fn media(headers: &HeaderMap) -> Result<(), Refusal> {
+    if headers.contains_key(CONTENT_ENCODING) {
+        return Err(Refusal::Head(HeadFault::Encoding));
+    }
+    let value = headers.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes).unwrap_or_default();
+    if value == b"application/json" || is_json(value) {
+        return Ok(());
+    }
+    Err(Refusal::Head(HeadFault::MediaType))
+}
+
+/// `application/json`, with no parameter but `charset=utf-8`.
+pub(crate) fn is_json(value: &[u8]) -> bool {
+    is_media(value, b"application/json")
+}
+
+/// One media type in any letter case, with no parameter but `charset=utf-8`.
+pub(crate) fn is_media(value: &[u8], media: &[u8]) -> bool {
+    let mut parts = value.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+    parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case(media))
+        && parts.all(|part| {
+            part.eq_ignore_ascii_case(b"charset=utf-8") || part.eq_ignore_ascii_case(b"charset=\"utf-8\"")
+        })
+}
+
+// === impl Asked ===
+
+impl Asked {
+    /// What every stage needs of the request.
+    pub(crate) fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// What is asked.
+    pub(crate) fn ask(&self) -> &Ask {
+        &self.ask
+    }
+
+    /// The message, where it is one.
+    pub(crate) fn said(&self) -> Option<&Said> {
+        match &self.ask {
+            Ask::Say(said) => Some(said),
+            Ask::Listen | Ask::End => None,
+        }
+    }
+
+    /// Which era's rules hold for this request.
+    pub(crate) fn era(&self) -> Era {
+        self.said().map_or(Era::Legacy, |said| said.era)
+    }
+
+    /// Whether the caller can read an event stream.
+    pub(crate) fn accepts_stream(&self) -> bool {
+        self.context.headers.get_all(ACCEPT).iter().any(|value| {
+            value.as_bytes().split(|byte| *byte == b',').any(|part| {
+                is_media(part.trim_ascii(), b"text/event-stream") || part.trim_ascii().starts_with(b"*/*")
+            })
+        })
+    }
+}
+
+impl Evidence for Asked {
+    fn note(&self, record: &mut Record) {
+        match &self.ask {
+            Ask::Say(said) => {
+                record.method = said.method.map(adapters::wire::Method::name);
+                record.bytes_in = said.body.len() as u64;
+            }
+            Ask::Listen => record.method = Some("GET"),
+            Ask::End => record.method = Some("DELETE"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_json;
+
+    #[test]
+    fn only_json_is_json() {
+        for good in ["application/json", "Application/JSON", "application/json; charset=utf-8"] {
+            assert!(is_json(good.as_bytes()), "{good}");
+        }
+        for bad in ["", "text/json", "application/jsonp", "application/json; charset=utf-16", "application/json, text/html"] {
+            assert!(!is_json(bad.as_bytes()), "{bad}");
+        }
+    }
+}

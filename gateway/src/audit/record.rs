@@ -1,0 +1,163 @@
+//! One call's record: every field is a fact some stage proved.
+
+use crate::identity::Principal;
+use crate::pipeline::Refusal;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+/// The id of one call: the `Hopgate-Call` header of its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallId(Uuid);
+
+/// How a call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Answered with a result, accepted, or closed as it should.
+    Answered,
+    /// Answered with the server's own error, or a tool result that says it failed.
+    ServerError,
+    /// Refused here.
+    Refused(&'static str),
+    /// The server broke off within its answer.
+    Broken,
+    /// The caller went away first.
+    Abandoned,
+    /// Cut at a deadline.
+    TimedOut,
+    /// Accepted, and on purpose sent nowhere.
+    Absorbed,
+}
+
+/// What the gateway knows of one call.
+#[derive(Debug)]
+pub struct Record {
+    /// The call.
+    pub call: CallId,
+    /// The snapshot it was judged under.
+    pub snapshot: Arc<str>,
+    /// As the path names it.
+    pub server: Arc<str>,
+    /// Who called.
+    pub principal: Option<Arc<Principal>>,
+    /// The method, or `GET` and `DELETE` of the transport.
+    pub method: Option<&'static str>,
+    /// The tool, resource or prompt it names.
+    pub target: Option<Box<str>>,
+    /// The task it belongs to.
+    pub task: Option<Uuid>,
+    /// The rule that granted it.
+    pub rule: Option<Arc<str>>,
+    /// What the operator reads where the call was refused or broke.
+    pub reason: Option<String>,
+    /// Whether the server was sent anything.
+    pub sent: bool,
+    /// Bytes of the request's message.
+    pub bytes_in: u64,
+    /// Bytes of the answer's body.
+    pub bytes_out: u64,
+    /// Messages taken out of the answer, or off a list, because the caller may not see them.
+    pub withheld: u64,
+    /// How it ended.
+    pub ending: Ending,
+    /// From the head of the request to the end of the answer.
+    pub took: Duration,
+    began: Instant,
+}
+
+// === impl CallId ===
+
+impl CallId {
+    /// A new one; later ids sort after earlier ones.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Uuid::now_v7())
+    }
+
+    /// As a header value, without an allocation that outlives it.
+    #[must_use]
+    pub fn header(self) -> Option<http::HeaderValue> {
+        let mut buffer = Uuid::encode_buffer();
+        http::HeaderValue::from_str(self.0.simple().encode_lower(&mut buffer)).ok()
+    }
+}
+
+impl Default for CallId {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Display for CallId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.simple().fmt(f)
+    }
+}
+
+// === impl Ending ===
+
+impl Ending {
+    /// A short, bounded name for metrics and logs.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::ServerError => "server_error",
+            Self::Refused(_) => "refused",
+            Self::Broken => "broken",
+            Self::Abandoned => "abandoned",
+            Self::TimedOut => "timed_out",
+            Self::Absorbed => "absorbed",
+        }
+    }
+}
+
+// === impl Record ===
+
+impl Record {
+    /// The record of a call that has just begun.
+    #[must_use]
+    pub fn begin(call: CallId, snapshot: Arc<str>, server: Arc<str>) -> Self {
+        Self {
+            call,
+            snapshot,
+            server,
+            principal: None,
+            method: None,
+            target: None,
+            task: None,
+            rule: None,
+            reason: None,
+            sent: false,
+            bytes_in: 0,
+            bytes_out: 0,
+            withheld: 0,
+            ending: Ending::Abandoned,
+            took: Duration::ZERO,
+            began: Instant::now(),
+        }
+    }
+
+    /// Notes why the call was refused.
+    pub(crate) fn refuse(&mut self, refusal: &Refusal) {
+        self.reason = Some(refusal.reason());
+        self.ending = Ending::Refused(refusal.kind());
+    }
+
+    /// Fixes how the call ended and how long it took.
+    pub(crate) fn end(&mut self, ending: Ending) {
+        self.ending = ending;
+        self.took = self.began.elapsed();
+    }
+
+    /// The refusal's short name, if it was one.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&'static str> {
+        match self.ending {
+            Ending::Refused(kind) => Some(kind),
+            _ => None,
+        }
+    }
+}

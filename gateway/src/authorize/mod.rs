@@ -1,0 +1,96 @@
+//! Stage 4, may they: one decision, of the policy crate, over what this very message asks.
+//!
+//! Nothing is allowed that is not in the method table, nothing is sent without the policy's grant, and a caller that
+//! may reach nothing on a server cannot tell it from one that does not exist.
+
+mod request;
+mod sight;
+
+pub(crate) use sight::{Sight, Verdict};
+
+use crate::ask::Ask;
+use crate::pipeline::{Evidence, Record, Refusal};
+use crate::snapshot::Server;
+use crate::task::Bound;
+use adapters::wire::splice::Edit;
+use adapters::wire::{Class, Member, Method};
+use policy::{Decision, Grant};
+use std::sync::Arc;
+
+/// A call the policy has granted. Made only by [`decide`].
+#[derive(Debug)]
+pub struct Authorized {
+    bound: Bound,
+    server: Arc<Server>,
+    grant: Grant,
+    /// What the caller may not listen to, taken off the request.
+    cuts: Vec<Edit>,
+}
+
+/// Decides whether this call may pass.
+///
+/// # Errors
+///
+/// The [`Refusal`] the caller's view of the server calls for.
+pub(crate) fn decide(bound: Bound) -> Result<Authorized, Refusal> {
+    let context = bound.asked().context();
+    let Some(server) = context.server.clone() else {
+        return Err(Refusal::ServerUnknown);
+    };
+    let sight = Sight::of(context);
+    if !sight.reaches() {
+        return Err(Refusal::ServerUnknown);
+    }
+    let target = request::target(&bound)?;
+    let grant = match sight.decide(target.as_policy()) {
+        Decision::Allow(grant) => grant,
+        Decision::Deny(denial) => return Err(target.refuse(denial)),
+    };
+    let mut cuts = Vec::new();
+    if let Some(said) = bound.asked().said() {
+        match said.class() {
+            Class::Notification => request::notification(&bound, said)?,
+            Class::Result | Class::Error => request::response(&bound, said)?,
+            Class::Request if said.method == Some(Method::SubscriptionsListen) => {
+                cuts = sight.cut_listen(&said.body, said.message.span(Member::ResourceSubscriptions));
+            }
+            Class::Request => {}
+        }
+    }
+    Ok(Authorized { bound, server, grant, cuts })
+}
+
+// === impl Authorized ===
+
+impl Authorized {
+    /// The request and what it belongs to.
+    pub(crate) fn bound(&self) -> &Bound {
+        &self.bound
+    }
+
+    /// Where it goes.
+    pub(crate) fn server(&self) -> &Arc<Server> {
+        &self.server
+    }
+
+    /// What is taken off the request because the caller may not have it.
+    pub(crate) fn cuts(&self) -> &[Edit] {
+        &self.cuts
+    }
+
+    /// Whether the answer is a stream by its nature.
+    pub(crate) fn opens_stream(&self) -> bool {
+        match self.bound.asked().ask() {
+            Ask::Listen => true,
+            Ask::End => false,
+            Ask::Say(said) => said.method == Some(Method::SubscriptionsListen),
+        }
+    }
+}
+
+impl Evidence for Authorized {
+    fn note(&self, record: &mut Record) {
+        record.rule = self.grant.rule().map(Arc::from);
+        record.target = self.bound.asked().said().and_then(request::label);
+    }
+}

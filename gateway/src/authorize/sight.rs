@@ -1,0 +1,105 @@
+//! What one caller may see of one server: the same decision, asked of lists, notifications and the server's requests.
+
+use crate::ask::Context;
+use crate::snapshot::Snapshot;
+use adapters::wire::list::ListKind;
+use adapters::wire::splice::Edit;
+use adapters::wire::{Method, Span, array, text};
+use policy::{Decision, Request, Target};
+
+/// One caller's view of one server under one snapshot.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sight<'a> {
+    snapshot: &'a Snapshot,
+    agent: &'a str,
+    server: &'a str,
+}
+
+/// What becomes of a message the server sends unasked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It goes on to the client.
+    Pass,
+    /// The client does not see it.
+    Withhold,
+}
+
+// === impl Sight ===
+
+impl<'a> Sight<'a> {
+    /// The view a request was made under.
+    pub(crate) fn of(context: &'a Context) -> Self {
+        Self { snapshot: &context.snapshot, agent: &context.principal.agent, server: &context.name }
+    }
+
+    /// The same caller's view of the same server under another snapshot.
+    pub(crate) fn under(self, snapshot: &'a Snapshot) -> Self {
+        Self { snapshot, ..self }
+    }
+
+    /// The policy's decision.
+    pub(crate) fn decide(self, target: Target<'_>) -> Decision {
+        policy::decide(&self.snapshot.config.policy, &self.request(target))
+    }
+
+    /// Whether the caller may see this at all.
+    pub(crate) fn sees(self, target: Target<'_>) -> bool {
+        policy::visible(&self.snapshot.config.policy, &self.request(target))
+    }
+
+    /// Whether the server is there and the caller may reach anything on it.
+    pub(crate) fn reaches(self) -> bool {
+        self.snapshot.servers.contains_key(self.server) && self.sees(Target::Server)
+    }
+
+    /// Whether an item of a list is shown.
+    pub(crate) fn lists(self, kind: ListKind, name: &str) -> bool {
+        self.sees(match kind {
+            ListKind::Tools => Target::Tool(name),
+            ListKind::Prompts => Target::Prompt(name),
+            ListKind::Resources | ListKind::ResourceTemplates => Target::Resource(name),
+        })
+    }
+
+    /// Whether a notification of the server goes on: only what the table knows, only of what the caller sees.
+    pub(crate) fn hears(self, method: Option<Method>, uri: Option<&str>) -> Verdict {
+        let passes = match method {
+            Some(Method::NotificationsResourcesUpdated) => {
+                uri.is_some_and(|uri| self.sees(Target::Resource(uri)))
+            }
+            Some(method) => method.from_server() && !method.is_request(),
+            None => false,
+        };
+        if passes { Verdict::Pass } else { Verdict::Withhold }
+    }
+
+    /// Whether a request of the server goes on to the client.
+    pub(crate) fn may_be_asked(self, method: Option<Method>) -> Verdict {
+        let target = match method {
+            Some(Method::Ping) => Target::Server,
+            Some(Method::SamplingCreateMessage) => Target::Client("sampling"),
+            Some(Method::ElicitationCreate) => Target::Client("elicitation"),
+            Some(Method::RootsList) => Target::Client("roots"),
+            _ => return Verdict::Withhold,
+        };
+        if self.sees(target) { Verdict::Pass } else { Verdict::Withhold }
+    }
+
+    /// The resource subscriptions of a listen that the caller may not have, as cuts.
+    pub(crate) fn cut_listen(self, body: &[u8], subscriptions: Option<Span>) -> Vec<Edit> {
+        let Some(list) = subscriptions else {
+            return Vec::new();
+        };
+        array::cut(body, list, |element| {
+            let raw = element.of(body);
+            raw.first() == Some(&b'"') && self.sees(Target::Resource(&text::unescape(raw)))
+        })
+    }
+
+    fn request<'b>(self, target: Target<'b>) -> Request<'b>
+    where
+        'a: 'b,
+    {
+        Request { agent: self.agent, chain: &[], server: self.server, target }
+    }
+}

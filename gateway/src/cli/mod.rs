@@ -1,0 +1,141 @@
+//! The command line: one file per command, one match.
+
+pub mod serve;
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use tokio::runtime::{Builder, Runtime};
+
+/// hopgate: a transparent gateway between AI agents and their tools.
+#[derive(Debug, Parser)]
+#[command(name = "hopgate", version, about, max_term_width = 100)]
+pub struct Cli {
+    /// The configuration.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        default_value = "hopgate.toml"
+    )]
+    pub config: PathBuf,
+
+    /// How results are printed.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
+
+    /// What is logged: error, warn, info, debug, trace, or a filter such as `info,gateway=debug`.
+    #[arg(long, global = true, value_name = "LEVEL", default_value = "info")]
+    pub log: String,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve agents until SIGTERM or SIGINT. Exit codes: 0 drained, 1 could not start.
+    Serve,
+    /// Report every mistake of the configuration at once. Exit codes: 0 none, 1 some.
+    Check,
+    /// Print a JSON Schema of the configuration, for editors.
+    Schema,
+    /// Start a gateway with sample servers, run two sample agents through it, and show what was recorded.
+    Demo,
+    /// Make keys.
+    Key {
+        /// What to make.
+        #[command(subcommand)]
+        action: Key,
+    },
+    /// Print completions for a shell.
+    Completions {
+        /// Which one.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// What to do about keys.
+#[derive(Debug, Subcommand)]
+pub enum Key {
+    /// Print 32 random bytes in base64, for a file named in `[gateway] keys`.
+    New,
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Human,
+    /// For programs.
+    Json,
+}
+
+/// Does what was asked for.
+pub fn run(cli: &Cli) -> ExitCode {
+    match cli.command {
+        Command::Serve
+        | Command::Check
+        | Command::Schema
+        | Command::Demo
+        | Command::Key { action: Key::New }
+        | Command::Completions { .. } => {
+            eprintln!("hopgate: the rooms behind this command are not joined yet");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// One thread where there is one core: no work is handed around between threads that cannot run at once.
+///
+/// # Errors
+/// When the system gives no threads or no event queue.
+pub fn runtime() -> io::Result<Runtime> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut builder = match cores {
+        1 => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    };
+    builder.worker_threads(cores).enable_all().build()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_frame_holds() {
+        Cli::command().debug_assert();
+        let cli = Cli::try_parse_from(["hopgate", "serve", "--config", "x.toml", "--log", "debug"]);
+        let cli = cli.unwrap();
+        assert_eq!(cli.config, PathBuf::from("x.toml"));
+        assert_eq!(cli.log, "debug");
+        assert!(matches!(cli.command, Command::Serve));
+        let cli = Cli::try_parse_from(["hopgate", "--format", "json", "check"]).unwrap();
+        assert_eq!(cli.config, PathBuf::from("hopgate.toml"));
+        assert_eq!(cli.format, Format::Json);
+        let cli = Cli::try_parse_from(["hopgate", "key", "new"]).unwrap();
+        assert!(matches!(cli.command, Command::Key { action: Key::New }));
+        for bad in [
+            &["hopgate"][..],
+            &["hopgate", "audit"],
+            &["hopgate", "serve", "now"],
+        ] {
+            assert!(Cli::try_parse_from(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_runtime_for_this_machine() {
+        let answer = runtime()
+            .unwrap()
+            .block_on(async { tokio::spawn(async { 7 }).await });
+        assert_eq!(answer.unwrap(), 7);
+    }
+}

@@ -1,0 +1,292 @@
+//! `hopgate serve`: takes the data directory, opens both ports, watches the files, and drains at the end.
+
+use std::fmt::Display;
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::admin::{self, Board, Notice};
+use crate::config::{Config, Gateway};
+use crate::listener::{Door, Drain, Edge, Listener};
+use crate::live::{self, Live, Snapshot};
+use crate::telemetry::{self, Metrics};
+
+/// A snapshot that still knows what it was made from.
+pub trait Configured: Snapshot {
+    /// The configuration.
+    fn config(&self) -> &Config;
+}
+
+/// A gateway put together, before it opens its ports.
+#[derive(Debug)]
+pub struct House<S, D> {
+    /// The snapshot in force.
+    pub live: Arc<Live<S>>,
+    /// Where requests go.
+    pub door: Arc<D>,
+    /// The numbers.
+    pub metrics: Arc<Metrics>,
+    /// How it stops.
+    pub drain: Drain,
+}
+
+/// A house whose ports are open.
+#[derive(Debug)]
+pub struct Open {
+    /// Where agents are served, as bound.
+    pub agents: Vec<std::net::SocketAddr>,
+    /// Where operators are, as bound.
+    pub admin: Vec<std::net::SocketAddr>,
+    drain: Drain,
+    admin_drain: Drain,
+}
+
+/// The data directory, taken: one process each.
+#[derive(Debug)]
+pub struct Taken {
+    _lock: File,
+}
+
+/// SIGTERM and SIGINT.
+#[derive(Debug)]
+struct Ends(Signal, Signal);
+
+/// What operators see of a house.
+#[derive(Debug)]
+struct Office<S> {
+    live: Arc<Live<S>>,
+    drain: Drain,
+}
+
+/// The whole command. `assemble` gets a configuration without mistakes and a data directory that is ours.
+pub fn run<S, D, E>(
+    level: &str,
+    config: Result<Config, E>,
+    assemble: impl FnOnce(Config) -> Result<House<S, D>, String>,
+) -> ExitCode
+where
+    S: Configured,
+    D: Door,
+    E: Display,
+{
+    let config = match config {
+        Ok(config) => config,
+        Err(mistakes) => return fail(mistakes),
+    };
+    if let Err(why) = telemetry::log::start(config.log.json, level) {
+        return fail(why);
+    }
+    let runtime = match super::runtime() {
+        Ok(runtime) => runtime,
+        Err(why) => return fail(why),
+    };
+    let served = runtime.block_on(async move {
+        let _taken = Taken::take(&config.gateway.data_dir)?;
+        serve(assemble(config)?).await
+    });
+    // What ignores the end of the drain must not hold the process.
+    runtime.shutdown_background();
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => fail(why),
+    }
+}
+
+/// Opens the house, and closes it at the first SIGTERM or SIGINT; a second one does not wait.
+async fn serve<S: Configured, D: Door>(house: House<S, D>) -> Result<(), String> {
+    let mut ends = Ends::listen()?;
+    let deadline = {
+        let live = house.live.clone();
+        move || live.look().config().gateway.deadlines.drain
+    };
+    let open = open(house)?;
+    tracing::info!(agents = ?open.agents, admin = ?open.admin, "serving");
+    ends.next().await;
+    tracing::info!("draining");
+    tokio::select! {
+        cut = open.close(deadline()) => match cut {
+            0 => tracing::info!("drained"),
+            cut => tracing::warn!(cut, "drain deadline passed, connections cut"),
+        },
+        () = ends.next() => tracing::warn!("not drained"),
+    }
+    Ok(())
+}
+
+/// Opens both ports and watches the files. Needs a tokio runtime.
+///
+/// # Errors
+/// Names the address that cannot be bound, or the token that cannot be made.
+pub fn open<S: Configured, D: Door>(house: House<S, D>) -> Result<Open, String> {
+    let House {
+        live,
+        door,
+        metrics,
+        drain,
+    } = house;
+    let gateway = live.look().config().gateway.clone();
+    if gateway.admin_token.is_none() {
+        admin::make_token(&gateway.data_dir)?;
+    }
+    let bind = |addresses: &[_], key: &str| {
+        Listener::bind(addresses).map_err(|why| format!("`{key}`: {why}"))
+    };
+    let agents = bind(&gateway.listen, "listen")?;
+    let operators = bind(&[gateway.admin], "admin")?;
+    let admin_drain = Drain::default();
+    let open = Open {
+        agents: agents.addresses(),
+        admin: operators.addresses(),
+        drain: drain.clone(),
+        admin_drain: admin_drain.clone(),
+    };
+    let office = Office {
+        live: live.clone(),
+        drain: drain.clone(),
+    };
+    tokio::spawn(admin::serve(
+        operators,
+        office,
+        metrics.clone(),
+        admin_drain,
+    ));
+    tokio::spawn(live::watch(live, drain.begun().clone()));
+    tokio::spawn(agents.serve(door, metrics, drain));
+    Ok(open)
+}
+
+fn fail(why: impl Display) -> ExitCode {
+    eprintln!("hopgate: {why}");
+    ExitCode::FAILURE
+}
+
+// === impl Open ===
+
+impl Open {
+    /// Drains, operators last; says how many of the agents' connections were cut.
+    pub async fn close(self, deadline: std::time::Duration) -> usize {
+        let cut = self.drain.finish(deadline).await;
+        // Operators may still look while agents finish, not longer.
+        self.admin_drain
+            .finish(std::time::Duration::from_millis(100))
+            .await;
+        cut
+    }
+}
+
+// === impl Taken ===
+
+impl Taken {
+    /// Makes the directory if it is not there, and keeps every other process out while the result lives.
+    ///
+    /// # Errors
+    /// Another process has it, or it cannot be made.
+    pub fn take(data_dir: &Path) -> Result<Self, String> {
+        let named = |why: &dyn Display| format!("`data_dir` {}: {why}", data_dir.display());
+        let mut folder = DirBuilder::new();
+        folder
+            .recursive(true)
+            .mode(0o700)
+            .create(data_dir)
+            .map_err(|why| named(&why))?;
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(0o600);
+        let lock = options
+            .open(data_dir.join("lock"))
+            .map_err(|why| named(&why))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(named(&"another hopgate is using it")),
+            Err(TryLockError::Error(why)) => Err(named(&why)),
+        }
+    }
+}
+
+// === impl Ends ===
+
+impl Ends {
+    fn listen() -> Result<Self, String> {
+        let listen = |kind| signal(kind).map_err(|why| format!("cannot wait for signals: {why}"));
+        Ok(Self(
+            listen(SignalKind::terminate())?,
+            listen(SignalKind::interrupt())?,
+        ))
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.0.recv() => {}
+            _ = self.1.recv() => {}
+        }
+    }
+}
+
+// === impl Office ===
+
+impl<S: Configured> Board for Office<S> {
+    fn edge(&self) -> Edge {
+        Edge::admin(&self.live.look().config().gateway)
+    }
+
+    fn token_file(&self) -> PathBuf {
+        let snapshot = self.live.look();
+        let Gateway {
+            admin_token,
+            data_dir,
+            ..
+        } = &snapshot.config().gateway;
+        admin_token
+            .clone()
+            .unwrap_or_else(|| data_dir.join(admin::TOKEN_FILE))
+    }
+
+    fn metrics_open(&self) -> bool {
+        self.live.look().config().gateway.metrics_open
+    }
+
+    fn unready(&self) -> Vec<String> {
+        let draining = self.drain.begun().is_cancelled();
+        if draining {
+            vec!["draining".to_owned()]
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn notice(&self) -> Notice {
+        let standing = self.live.standing();
+        let snapshot = self.live.look();
+        let config = snapshot.config();
+        let names = |name: &Arc<str>| name.to_string();
+        Notice {
+            version: standing.version,
+            digest: snapshot.digest().to_owned(),
+            loaded_at: standing.loaded_at,
+            files: snapshot.files().to_vec(),
+            last_error: standing.last_error,
+            agents: config.agents.keys().map(names).collect(),
+            servers: config.servers.keys().map(names).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_data_directory_has_one_process() {
+        let folder = std::env::temp_dir().join(format!("hopgate-taken-{}", std::process::id()));
+        let first = Taken::take(&folder).unwrap();
+        let second = Taken::take(&folder).unwrap_err();
+        assert!(second.ends_with("another hopgate is using it"), "{second}");
+        drop(first);
+        Taken::take(&folder).unwrap();
+        let file = folder.join("lock");
+        assert!(Taken::take(&file).unwrap_err().contains("lock"));
+    }
+}

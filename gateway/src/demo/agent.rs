@@ -1,0 +1,148 @@
+//! A sample agent: a real MCP client over a socket, in either era.
+
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE, HOST};
+use http::{HeaderValue, Method as Verb, Request};
+use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use tokio::net::TcpStream;
+
+/// A client of one server through the gateway.
+#[derive(Debug)]
+pub(super) struct Agent {
+    sender: SendRequest<Full<Bytes>>,
+    host: String,
+    session: Option<HeaderValue>,
+    modern: bool,
+    next: u64,
+}
+
+/// What a call came to, as a client sees it.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// A result.
+    Result(Value),
+    /// A JSON-RPC error: code and message.
+    Error(i64, String),
+}
+
+const PATH: &str = "/servers/notes/mcp";
+const MODERN: &str = "2026-07-28";
+const LEGACY: &str = "2025-11-25";
+
+// === impl Agent ===
+
+impl Agent {
+    /// Connects, and opens a session where the era has them.
+    pub(super) async fn connect(gateway: SocketAddr, modern: bool) -> Result<Self, String> {
+        let stream = TcpStream::connect(gateway).await.map_err(|error| error.to_string())?;
+        let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
+        // The connection ends when its sender is dropped.
+        tokio::spawn(connection);
+        let mut agent = Self { sender, host: gateway.to_string(), session: None, modern, next: 0 };
+        if modern {
+            agent.request("server/discover", json!({})).await?;
+        } else {
+            let hello = json!({ "protocolVersion": LEGACY, "capabilities": {},
+                "clientInfo": { "name": "sample-agent", "version": "1" } });
+            agent.request("initialize", hello).await?;
+            agent.send(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }), None).await?;
+        }
+        Ok(agent)
+    }
+
+    /// Calls a tool.
+    pub(super) async fn call(&mut self, tool: &str, arguments: Value) -> Result<Outcome, String> {
+        self.request("tools/call", json!({ "name": tool, "arguments": arguments })).await
+    }
+
+    /// The tools the gateway shows.
+    pub(super) async fn tools(&mut self) -> Result<Vec<String>, String> {
+        match self.request("tools/list", json!({})).await? {
+            Outcome::Result(result) => Ok(result["tools"]
+                .as_array()
+                .map(|tools| tools.iter().filter_map(|tool| tool["name"].as_str().map(str::to_owned)).collect())
+                .unwrap_or_default()),
+            Outcome::Error(_, message) => Err(message),
+        }
+    }
+
+    /// Ends the session where there is one.
+    pub(super) async fn leave(mut self) -> Result<(), String> {
+        if self.session.is_some() {
+            let request = self.head(Verb::DELETE, None)?.body(Full::default());
+            self.exchange(request.map_err(|error| error.to_string())?).await?;
+        }
+        Ok(())
+    }
+
+    async fn request(&mut self, method: &str, mut params: Value) -> Result<Outcome, String> {
+        self.next += 1;
+        if self.modern {
+            params["_meta"] = json!({
+                "io.modelcontextprotocol/protocolVersion": MODERN,
+                "io.modelcontextprotocol/clientCapabilities": {},
+                "io.modelcontextprotocol/clientInfo": { "name": "sample-agent", "version": "1" },
+            });
+        }
+        let name = params["name"].as_str().map(str::to_owned);
+        let message = json!({ "jsonrpc": "2.0", "id": self.next, "method": method, "params": params });
+        let body = self.send(&message, name.as_deref()).await?;
+        answer(&body, self.next).ok_or_else(|| format!("no answer to {method}"))
+    }
+
+    async fn send(&mut self, message: &Value, name: Option<&str>) -> Result<Bytes, String> {
+        let mut head = self.head(Verb::POST, message["method"].as_str().filter(|_| self.modern))?;
+        if let Some(name) = name.filter(|_| self.modern) {
+            head = head.header("mcp-name", name);
+        }
+        let request = head.body(Full::from(message.to_string())).map_err(|error| error.to_string())?;
+        self.exchange(request).await
+    }
+
+    fn head(&self, verb: Verb, method: Option<&str>) -> Result<http::request::Builder, String> {
+        let mut head = Request::builder()
+            .method(verb)
+            .uri(PATH)
+            .header(HOST, &self.host)
+            .header(CONTENT_TYPE, "application/json")
+            .header(ACCEPT, "application/json, text/event-stream");
+        if self.modern || self.session.is_some() {
+            head = head.header("mcp-protocol-version", if self.modern { MODERN } else { LEGACY });
+        }
+        if let Some(session) = &self.session {
+            head = head.header("mcp-session-id", session);
+        }
+        if let Some(method) = method {
+            head = head.header("mcp-method", method);
+        }
+        Ok(head)
+    }
+
+    async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<Bytes, String> {
+        self.sender.ready().await.map_err(|error| error.to_string())?;
+        let response = self.sender.send_request(request).await.map_err(|error| error.to_string())?;
+        if let Some(session) = response.headers().get("mcp-session-id") {
+            self.session = Some(session.clone());
+        }
+        let body = response.into_body().collect().await.map_err(|error| error.to_string())?;
+        Ok(body.to_bytes())
+    }
+}
+
+/// The answer to a request, in a plain body or among the events of a stream.
+fn answer(body: &[u8], id: u64) -> Option<Outcome> {
+    let text = std::str::from_utf8(body).ok()?;
+    let messages = text.lines().map(|line| line.strip_prefix("data:").unwrap_or(line).trim());
+    let message = messages
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .find(|message| message["id"] == id)?;
+    if let Some(error) = message.get("error") {
+        let code = error["code"].as_i64().unwrap_or_default();
+        return Some(Outcome::Error(code, error["message"].as_str().unwrap_or_default().to_owned()));
+    }
+    message.get("result").cloned().map(Outcome::Result)
+}

@@ -1,0 +1,198 @@
+//! Stage 8, send: the exchange with the server, and the relay of its answer.
+//!
+//! Nothing is sent twice. The answer's head is read here; its body is relayed as it comes, read no further than the
+//! stages need.
+
+mod era;
+mod events;
+mod head;
+mod plain;
+mod relay;
+mod request;
+
+pub(crate) use era::{Eras, Speaks};
+pub(crate) use relay::{End, Relay};
+
+use crate::ask::{Ask, Mirrors};
+use crate::audit::{Ending, Recorded};
+use crate::authorize::Authorized;
+use crate::limit::{Limits, Slot};
+use crate::live::Live;
+use crate::pipeline::{Body, Evidence, Record, Refusal, Trail, UpstreamFault};
+use crate::snapshot::Snapshot;
+use crate::task::Tasks;
+use adapters::upstream::ReplyBody;
+use adapters::wire::revision::Era;
+use adapters::wire::{Class, Method};
+use bytes::Bytes;
+use http::Response;
+use std::sync::Arc;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+/// A call whose server has answered. Made only by [`Forward::send`].
+#[derive(Debug)]
+pub struct Forwarded {
+    head: http::response::Parts,
+    content: Content,
+}
+
+/// What follows the head.
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// The whole body, in hand.
+    Whole(Vec<Bytes>, Ending),
+    /// The body as it comes.
+    Relay(Relay),
+}
+
+/// What becomes of a call's answer within a batch.
+#[derive(Debug)]
+pub(crate) enum Part {
+    /// Nothing: it was a notification or a response.
+    None,
+    /// One message.
+    Whole(Bytes),
+    /// Events.
+    Events(Body),
+}
+
+/// What relays share.
+#[derive(Debug, Clone)]
+pub(crate) struct Shared {
+    /// Messages of long streams are decided under the current snapshot.
+    pub(crate) live: Arc<Live<Snapshot>>,
+    pub(crate) tasks: Arc<Tasks>,
+    pub(crate) mirrors: Arc<Mirrors>,
+    pub(crate) limits: Arc<Limits>,
+    /// Streams end properly when the gateway shuts down.
+    pub(crate) draining: CancellationToken,
+}
+
+/// An authorized call on its way: what the relays need of it until the last byte.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) authorized: Authorized,
+    pub(crate) slot: Option<Slot>,
+    pub(crate) deadline: Instant,
+}
+
+/// The stage.
+#[derive(Debug)]
+pub(crate) struct Forward {
+    pub(crate) shared: Shared,
+}
+
+// === impl Forward ===
+
+impl Forward {
+    /// Sends a recorded call and reads the head of its answer.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::UpstreamFailed`] and [`Refusal::TimedOut`]; the refusals of an era the server does not speak.
+    pub(crate) async fn send(&self, recorded: Recorded) -> Result<Forwarded, Refusal> {
+        let (authorized, slot) = recorded.into_credentialed().into_admitted().into_parts();
+        if self.shared.draining.is_cancelled() && authorized.opens_stream() {
+            return Err(Refusal::Draining);
+        }
+        era_allows(&authorized)?;
+        let deadline = Instant::now() + authorized.server().settings.deadlines.call;
+        let call = Call { authorized, slot, deadline };
+        let exchange = request::exchange(&call.authorized);
+        call.opened();
+        let upstream = &call.authorized.server().upstream;
+        let response = match timeout_at(deadline, upstream.exchange(exchange)).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => {
+                call.closed();
+                return Err(Refusal::UpstreamFailed(UpstreamFault::Exchange(error)));
+            }
+            Err(_) => return Err(Refusal::TimedOut),
+        };
+        head::read(call, response, &self.shared).await
+    }
+}
+
+/// A pair the operator, or an earlier answer, says cannot speak is told so without asking the server.
+fn era_allows(call: &Authorized) -> Result<(), Refusal> {
+    let asked = call.bound().asked();
+    let eras = &call.server().eras;
+    match (asked.era(), eras.known()) {
+        (Era::Modern, Some(Speaks::Legacy)) => Err(Refusal::ServerIsLegacy),
+        (Era::Legacy, _) if call.bound().initializes() && eras.pinned() == Some(Speaks::Modern) => {
+            Err(Refusal::ServerIsModern)
+        }
+        _ => Ok(()),
+    }
+}
+
+// === impl Call ===
+
+impl Call {
+    /// The raw id this call's answer must carry; none for what gets no answer.
+    pub(crate) fn id(&self) -> Option<&[u8]> {
+        let said = self.authorized.bound().asked().said()?;
+        (said.class() == Class::Request).then(|| said.id()).flatten()
+    }
+
+    /// What it asks.
+    pub(crate) fn method(&self) -> Option<Method> {
+        self.authorized.bound().asked().said().and_then(|said| said.method)
+    }
+
+    /// Whether it is the legacy GET stream.
+    pub(crate) fn listens(&self) -> bool {
+        matches!(self.authorized.bound().asked().ask(), Ask::Listen)
+    }
+
+    /// A legacy request stays open in its session until its final answer, whatever becomes of the connection.
+    fn opened(&self) {
+        if let (Some(session), Some(id), Some(method)) =
+            (self.authorized.bound().session(), self.id(), self.method())
+        {
+            session.memory.open(id, method);
+        }
+    }
+
+    /// The final answer has passed, or none will come.
+    pub(crate) fn closed(&self) {
+        if let (Some(session), Some(id)) = (self.authorized.bound().session(), self.id()) {
+            session.memory.close(id);
+        }
+    }
+}
+
+// === impl Forwarded ===
+
+impl Forwarded {
+    /// The answer with its trail, which closes with the last byte.
+    pub(crate) fn into_response(self, mut trail: Trail) -> Response<Body> {
+        let body = match self.content {
+            Content::Whole(chunks, ending) => {
+                let body = Body::chunks(chunks);
+                trail.amend(|record| record.bytes_out = body.length());
+                trail.close(ending);
+                body
+            }
+            Content::Relay(relay) => Body::relay(relay, trail),
+        };
+        Response::from_parts(self.head, body)
+    }
+
+    /// The answer as a part of a batch's.
+    pub(crate) async fn into_part(self, trail: Trail) -> Part {
+        match self.content {
+            Content::Whole(chunks, ending) => {
+                trail.close(ending);
+                let whole = adapters::wire::splice::join(chunks);
+                if whole.is_empty() { Part::None } else { Part::Whole(whole) }
+            }
+            Content::Relay(relay) => Part::Events(Body::relay(relay, trail)),
+        }
+    }
+}
+
+impl Evidence for Forwarded {
+    fn note(&self, _record: &mut Record) {}
+}

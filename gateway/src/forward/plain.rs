@@ -1,0 +1,187 @@
+//! Relays a plain answer: held until it is known to be the answer to this request, then let through.
+//!
+//! A small answer is taken whole, so that its record precedes its first byte; a large one passes as it comes.
+
+use super::answer::{self, ending, fault, finish, options};
+use super::{Call, Content, End, Relay, Shared, seals};
+use crate::audit::Ending;
+use crate::pipeline::{Cut, UpstreamFault};
+use adapters::upstream::ReplyBody;
+use adapters::wire::answer::{Facts, Reader};
+use adapters::wire::{Class, splice};
+use bytes::Bytes;
+use http::StatusCode;
+use http_body::{Body as _, SizeHint};
+use http_body_util::BodyExt as _;
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use tokio::time::{Sleep, sleep_until, timeout_at};
+
+/// An answer up to this size is taken whole even when it could already pass.
+const HELD: usize = 128 * 1024;
+/// An error that answers no request is small.
+const ERROR_BYTES: usize = 64 * 1024;
+
+/// A large answer on its way to the caller.
+#[derive(Debug)]
+pub(crate) struct Plain {
+    call: Call,
+    body: ReplyBody,
+    reader: Option<Reader>,
+    digest: Option<[u8; 32]>,
+    out: VecDeque<Bytes>,
+    timer: Pin<Box<Sleep>>,
+    facts: Option<Facts>,
+    reason: Option<String>,
+}
+
+/// Reads an answer until it may pass.
+///
+/// # Errors
+///
+/// The call and what makes the body no answer to it.
+pub(super) async fn read(
+    call: Call,
+    status: StatusCode,
+    mut body: ReplyBody,
+    shared: &Shared,
+) -> Result<Content, (Call, UpstreamFault)> {
+    let method = call.method();
+    let mut reader = Reader::new(call.id().unwrap_or_default(), options(&call, method));
+    if status.is_client_error() {
+        reader.allow_error_without_id();
+    }
+    let digest = seals::digest(&call);
+    let mut out = Vec::new();
+    let mut size = 0;
+    loop {
+        let frame = match timeout_at(call.deadline, body.frame()).await {
+            Ok(Some(Ok(frame))) => frame,
+            Ok(Some(Err(error))) => return Err((call, UpstreamFault::Exchange(error))),
+            Ok(None) => break,
+            Err(_) => return Err((call, UpstreamFault::Answer("did not end in time"))),
+        };
+        let Ok(chunk) = frame.into_data() else {
+            continue;
+        };
+        size += chunk.len();
+        let mut seal = |handle, own: &str| seals::seal(&call, digest.as_ref().map(<[u8; 32]>::as_slice), handle, own);
+        if let Err(flaw) = reader.feed(chunk, &mut seal, &mut out) {
+            return Err((call, fault(flaw)));
+        }
+        if size > HELD && reader.released() {
+            let plain = Plain {
+                timer: Box::pin(sleep_until(call.deadline)),
+                call,
+                body,
+                reader: Some(reader),
+                digest,
+                out: out.into(),
+                facts: None,
+                reason: None,
+            };
+            return Ok(Content::Relay(Relay::Plain(Box::new(plain))));
+        }
+    }
+    let facts = match reader.finish(&mut out) {
+        Ok(facts) => facts,
+        Err(flaw) => return Err((call, fault(flaw))),
+    };
+    call.closed();
+    if options(&call, method).whole {
+        let read = finish(&call, shared, method, splice::join(out), &facts);
+        return Ok(Content::Whole(vec![read.bytes], read.ending));
+    }
+    Ok(Content::Whole(out, ending(&facts)))
+}
+
+/// Reads a JSON-RPC error that answers no request: what a server says to a notification or a GET it refuses.
+///
+/// # Errors
+///
+/// What makes the body no such error.
+pub(super) async fn read_error(call: &Call, body: ReplyBody) -> Result<Content, UpstreamFault> {
+    let limited = http_body_util::Limited::new(body, ERROR_BYTES).collect();
+    let body = match timeout_at(call.deadline, limited).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(_)) => return Err(UpstreamFault::TooLarge),
+        Err(_) => return Err(UpstreamFault::Answer("did not end in time")),
+    };
+    let bounds = &call.authorized.bound().asked().context().snapshot.scan_bounds;
+    match adapters::wire::read(&body, bounds) {
+        Ok(message) if message.class() == Class::Error => {
+            Ok(Content::Whole(vec![body], Ending::ServerError))
+        }
+        _ => Err(UpstreamFault::Answer("is no JSON-RPC error")),
+    }
+}
+
+// === impl Plain ===
+
+impl Plain {
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cut>>> {
+        loop {
+            if let Some(chunk) = self.out.pop_front() {
+                return Poll::Ready(Some(Ok(chunk)));
+            }
+            let Some(reader) = &mut self.reader else {
+                return Poll::Ready(None);
+            };
+            let frame = match Pin::new(&mut self.body).poll_frame(context) {
+                Poll::Ready(frame) => frame,
+                Poll::Pending => {
+                    ready!(std::future::Future::poll(self.timer.as_mut(), context));
+                    return self.cut("the call's deadline passed".to_owned());
+                }
+            };
+            let mut out = Vec::new();
+            let step = match frame {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(chunk) => {
+                        let (call, digest) = (&self.call, self.digest.as_ref());
+                        let mut seal =
+                            |handle, own: &str| seals::seal(call, digest.map(<[u8; 32]>::as_slice), handle, own);
+                        reader.feed(chunk, &mut seal, &mut out).map_err(|flaw| flaw.reason().to_owned())
+                    }
+                    Err(_) => Ok(()),
+                },
+                Some(Err(error)) => Err(error.to_string()),
+                None => self.finish(&mut out),
+            };
+            if let Err(reason) = step {
+                return self.cut(reason);
+            }
+            self.out.extend(out);
+        }
+    }
+
+    pub(super) fn end(&self) -> End {
+        let ending = match (&self.facts, &self.reason) {
+            (Some(facts), _) => answer::ending(facts),
+            (None, Some(_)) => Ending::Broken,
+            (None, None) => Ending::Abandoned,
+        };
+        End { ending, reason: self.reason.clone(), withheld: 0 }
+    }
+
+    pub(super) fn size_hint(&self) -> SizeHint {
+        SizeHint::default()
+    }
+
+    fn finish(&mut self, out: &mut Vec<Bytes>) -> Result<(), String> {
+        let Some(reader) = self.reader.take() else {
+            return Ok(());
+        };
+        self.facts = Some(reader.finish(out).map_err(|flaw| flaw.reason().to_owned())?);
+        self.call.closed();
+        Ok(())
+    }
+
+    fn cut(&mut self, reason: String) -> Poll<Option<Result<Bytes, Cut>>> {
+        self.reader = None;
+        self.reason = Some(reason);
+        self.call.closed();
+        Poll::Ready(Some(Err(Cut)))
+    }
+}

@@ -1,0 +1,97 @@
+//! The request as the server gets it: the validated bytes with their edits spliced in, and headers of an allow-list.
+//!
+//! Nothing a client sends to identify itself passes, nor anything hop-by-hop; what mirrors the body is made anew.
+
+use crate::ask::{Ask, Asked, named};
+use crate::authorize::Authorized;
+use adapters::upstream::Exchange;
+use adapters::wire::revision::Era;
+use adapters::wire::splice::{self, Edit};
+use adapters::wire::{header, text};
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue, Method as Verb};
+
+/// Passed on as they come; none of them says who calls.
+const PASSED: [HeaderName; 5] = [
+    ACCEPT,
+    USER_AGENT,
+    HeaderName::from_static("traceparent"),
+    HeaderName::from_static("tracestate"),
+    HeaderName::from_static("mcp-protocol-version"),
+];
+
+/// Makes the exchange of an authorized call.
+pub(super) fn exchange(call: &Authorized) -> Exchange {
+    let asked = call.bound().asked();
+    Exchange { method: verb(asked.ask()), headers: headers(call), body: body(call) }
+}
+
+fn verb(ask: &Ask) -> Verb {
+    match ask {
+        Ask::Say(_) => Verb::POST,
+        Ask::Listen => Verb::GET,
+        Ask::End => Verb::DELETE,
+    }
+}
+
+fn body(call: &Authorized) -> Bytes {
+    let Some(said) = call.bound().asked().said() else {
+        return Bytes::new();
+    };
+    let own = said.message.gateway_members(&said.body);
+    let opened = call.bound().edits();
+    if own.is_empty() && opened.is_empty() && call.cuts().is_empty() {
+        return said.body.clone();
+    }
+    let mut edits: Vec<Edit> = own;
+    edits.extend(opened.iter().chain(call.cuts()).cloned());
+    splice::apply(&said.body, edits)
+}
+
+fn headers(call: &Authorized) -> HeaderMap {
+    let bound = call.bound();
+    let asked = bound.asked();
+    let from = &asked.context().headers;
+    let mut to = HeaderMap::with_capacity(12);
+    for name in PASSED {
+        if let Some(value) = from.get(&name) {
+            to.insert(name, value.clone());
+        }
+    }
+    if let Some(id) = bound.session().and_then(|session| session.upstream_id.as_ref()) {
+        to.insert(HeaderName::from_static("mcp-session-id"), id.clone());
+    }
+    if let Some(id) = bound.last_event() {
+        to.insert(HeaderName::from_static("last-event-id"), id.clone());
+    }
+    if asked.said().is_some() {
+        to.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    if asked.era() == Era::Modern {
+        mirror(call, asked, &mut to);
+    }
+    to
+}
+
+/// The headers that repeat the body, from the body.
+fn mirror(call: &Authorized, asked: &Asked, to: &mut HeaderMap) {
+    let Some(said) = asked.said() else {
+        return;
+    };
+    if let Some(method) = said.method {
+        to.insert(HeaderName::from_static("mcp-method"), HeaderValue::from_static(method.name()));
+    }
+    let name = match call.bound().opened_name() {
+        Some(own) => Some(header::encode(own)),
+        None => named(said).map(|raw| header::encode(&text::unescape(raw))),
+    };
+    if let Some(value) = name.and_then(|name| HeaderValue::from_str(&name).ok()) {
+        to.insert(HeaderName::from_static("mcp-name"), value);
+    }
+    for (name, value) in &*asked.context().headers {
+        if name.as_str().starts_with("mcp-param-") {
+            to.append(name.clone(), value.clone());
+        }
+    }
+}

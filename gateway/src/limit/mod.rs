@@ -1,0 +1,93 @@
+//! Stage 5, how much: takes a place for what may stay open long.
+//!
+//! This version counts open streams against `bounds.streams`; rates and budgets are a later room of this stage.
+
+use crate::authorize::Authorized;
+use crate::pipeline::{Evidence, Record, Refusal};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// A call with its place. Made only by [`Limits::admit`].
+#[derive(Debug)]
+pub struct Admitted {
+    authorized: Authorized,
+    slot: Option<Slot>,
+}
+
+/// Places of this process.
+#[derive(Debug, Default)]
+pub(crate) struct Limits {
+    streams: Arc<AtomicUsize>,
+}
+
+/// A place among the open streams: dropping it frees it.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    streams: Arc<AtomicUsize>,
+}
+
+// === impl Limits ===
+
+impl Limits {
+    /// Takes a place for a call that opens a stream, and refuses any call while no place is left for its answer.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::StreamsFull`].
+    pub(crate) fn admit(&self, authorized: Authorized) -> Result<Admitted, Refusal> {
+        let most = authorized.bound().asked().context().snapshot.config.gateway.bounds.streams;
+        let slot = if authorized.opens_stream() {
+            Some(self.slot(most).ok_or(Refusal::StreamsFull)?)
+        } else {
+            None
+        };
+        Ok(Admitted { authorized, slot })
+    }
+
+    /// Takes a place among the open streams.
+    pub(crate) fn slot(&self, most: usize) -> Option<Slot> {
+        let taken = self.streams.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |open| {
+            (open < most).then_some(open + 1)
+        });
+        taken.is_ok().then(|| Slot { streams: Arc::clone(&self.streams) })
+    }
+
+    /// Streams open now.
+    pub(crate) fn streams(&self) -> usize {
+        self.streams.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.streams.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+// === impl Admitted ===
+
+impl Admitted {
+    /// Takes the call and its place apart, for the stage that holds them until the answer's last byte.
+    pub(crate) fn into_parts(self) -> (Authorized, Option<Slot>) {
+        (self.authorized, self.slot)
+    }
+}
+
+impl Evidence for Admitted {
+    fn note(&self, _record: &mut Record) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Limits;
+
+    #[test]
+    fn a_place_is_free_again_when_dropped() {
+        let limits = Limits::default();
+        let slot = limits.slot(1);
+        assert!(slot.is_some() && limits.slot(1).is_none());
+        drop(slot);
+        assert_eq!(limits.streams(), 0);
+        assert!(limits.slot(1).is_some());
+    }
+}

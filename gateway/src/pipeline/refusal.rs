@@ -1,0 +1,204 @@
+//! Every way a call can end before its answer: a closed set.
+//!
+//! What the caller learns of it is `reply.rs`; what the operator learns is [`Refusal::reason`].
+
+use adapters::upstream::UpstreamError;
+use adapters::wire::scan::Flaw;
+use std::fmt;
+
+/// Why a call ended early.
+#[derive(Debug)]
+pub enum Refusal {
+    /// No proof of who calls, or a bad one.
+    Unproven(&'static str),
+    /// A good proof of nobody registered, or of an agent that is not active.
+    AgentUnavailable(&'static str),
+    /// No such server, or nothing on it that this agent may reach.
+    ServerUnknown,
+    /// A session id that was not sealed here for this caller and server, or whose session is over.
+    SessionUnknown,
+    /// The body is not one unambiguous message.
+    Malformed(Flaw),
+    /// The message is sound but breaks a rule of its revision.
+    Invalid(&'static str),
+    /// A header and the body say different things, or a required header is missing.
+    HeaderMismatch(String),
+    /// The HTTP head cannot carry an MCP message.
+    Head(HeadFault),
+    /// The body did not arrive whole.
+    Body(BodyFault),
+    /// A method outside the closed table.
+    MethodUnknown,
+    /// A handle (`requestState`, task id) that was not sealed here for this caller and request.
+    HandleUnknown(&'static str),
+    /// A tool no rule lets the caller see.
+    ToolUnknown(String),
+    /// A resource no rule lets the caller see.
+    ResourceUnknown(String),
+    /// A prompt no rule lets the caller see.
+    PromptUnknown(String),
+    /// Visible, but refused.
+    Denied(Denial),
+    /// A modern request to a server that speaks only `initialize` revisions.
+    ServerIsLegacy,
+    /// An `initialize` to a server that speaks only per-request revisions.
+    ServerIsModern,
+    /// No place for another stream.
+    StreamsFull,
+    /// The gateway is shutting down.
+    Draining,
+    /// The server could not be reached or broke off.
+    UpstreamFailed(UpstreamFault),
+    /// The call's deadline passed.
+    TimedOut,
+}
+
+/// What was wrong with a request's head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeadFault {
+    /// A header that must be single came twice.
+    Repeated(&'static str),
+    /// Not `application/json`.
+    MediaType,
+    /// A compressed request body.
+    Encoding,
+    /// A header value that is not plain text.
+    Value(&'static str),
+}
+
+/// Why a body could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyFault {
+    /// Larger than `bounds.body`.
+    TooLarge,
+    /// Not whole within `deadlines.body`.
+    Slow,
+    /// The caller broke off.
+    Broken,
+}
+
+/// A decision against a call the caller may see.
+#[derive(Debug)]
+pub struct Denial {
+    /// The rule, for the record.
+    pub rule: Option<String>,
+    /// The rule's public message.
+    pub message: String,
+}
+
+/// What went wrong on the upstream side. Never holds the server's bytes.
+#[derive(Debug)]
+pub enum UpstreamFault {
+    /// The exchange failed.
+    Exchange(UpstreamError),
+    /// A status that answers nobody: 3xx, 401, 403, 5xx without a JSON-RPC body.
+    Status(u16),
+    /// A media type that is neither JSON nor an event stream.
+    MediaType,
+    /// A compressed answer.
+    Encoding,
+    /// Not the answer to this request.
+    Answer(&'static str),
+    /// Larger than the bounds allow.
+    TooLarge,
+}
+
+// === impl Refusal ===
+
+impl Refusal {
+    /// A short, bounded name for metrics and records.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Unproven(_) => "unproven",
+            Self::AgentUnavailable(_) => "agent_unavailable",
+            Self::ServerUnknown => "server_unknown",
+            Self::SessionUnknown => "session_unknown",
+            Self::Malformed(_) => "malformed",
+            Self::Invalid(_) => "invalid",
+            Self::HeaderMismatch(_) => "header_mismatch",
+            Self::Head(_) => "head",
+            Self::Body(_) => "body",
+            Self::MethodUnknown => "method_unknown",
+            Self::HandleUnknown(_) => "handle_unknown",
+            Self::ToolUnknown(_) => "tool_unknown",
+            Self::ResourceUnknown(_) => "resource_unknown",
+            Self::PromptUnknown(_) => "prompt_unknown",
+            Self::Denied(_) => "denied",
+            Self::ServerIsLegacy => "server_is_legacy",
+            Self::ServerIsModern => "server_is_modern",
+            Self::StreamsFull => "streams_full",
+            Self::Draining => "draining",
+            Self::UpstreamFailed(_) => "upstream_failed",
+            Self::TimedOut => "timed_out",
+        }
+    }
+
+    /// What the operator reads.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Unproven(why) | Self::AgentUnavailable(why) | Self::Invalid(why) => (*why).to_owned(),
+            Self::ServerUnknown => "no such server, or nothing on it this agent may reach".to_owned(),
+            Self::SessionUnknown => {
+                "the session id was not sealed here for this caller and server, or its session is over"
+                    .to_owned()
+            }
+            Self::Malformed(flaw) => flaw.to_string(),
+            Self::HeaderMismatch(what) => what.clone(),
+            Self::Head(fault) => fault.to_string(),
+            Self::Body(fault) => fault.to_string(),
+            Self::MethodUnknown => "the method is not one this gateway knows how to judge".to_owned(),
+            Self::HandleUnknown(which) => {
+                format!("`{which}` was not sealed here for this caller and request, or has expired")
+            }
+            Self::ToolUnknown(name) => format!("no rule lets the caller see the tool `{name}`"),
+            Self::ResourceUnknown(uri) => format!("no rule lets the caller see the resource `{uri}`"),
+            Self::PromptUnknown(name) => format!("no rule lets the caller see the prompt `{name}`"),
+            Self::Denied(denial) => match &denial.rule {
+                Some(rule) => format!("rule `{rule}`: {}", denial.message),
+                None => denial.message.clone(),
+            },
+            Self::ServerIsLegacy => "the server speaks only `initialize` revisions".to_owned(),
+            Self::ServerIsModern => "the server speaks only per-request revisions".to_owned(),
+            Self::StreamsFull => "`bounds.streams` is reached".to_owned(),
+            Self::Draining => "the gateway is shutting down".to_owned(),
+            Self::UpstreamFailed(fault) => fault.to_string(),
+            Self::TimedOut => "the call's deadline passed".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for HeadFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Repeated(name) => write!(f, "the header `{name}` came more than once"),
+            Self::MediaType => f.write_str("the body must be `Content-Type: application/json`"),
+            Self::Encoding => f.write_str("a compressed request body is not accepted"),
+            Self::Value(name) => write!(f, "the header `{name}` holds something other than plain text"),
+        }
+    }
+}
+
+impl fmt::Display for BodyFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TooLarge => "the body is larger than `bounds.body`",
+            Self::Slow => "the body was not whole within `deadlines.body`",
+            Self::Broken => "the caller broke off within its body",
+        })
+    }
+}
+
+impl fmt::Display for UpstreamFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exchange(error) => write!(f, "{error}"),
+            Self::Status(status) => write!(f, "the server answered with HTTP status {status}"),
+            Self::MediaType => f.write_str("the server's media type is neither JSON nor an event stream"),
+            Self::Encoding => f.write_str("the server compressed its answer unasked"),
+            Self::Answer(why) => write!(f, "the server's answer: {why}"),
+            Self::TooLarge => f.write_str("the server's answer is larger than the bounds allow"),
+        }
+    }
+}

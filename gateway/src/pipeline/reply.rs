@@ -1,0 +1,224 @@
+//! The one table: what the caller sees of each refusal. Reasons stay in the record.
+//!
+//! Codes of our own are -31000 less an HTTP status, outside the range JSON-RPC and MCP reserve.
+
+use super::body::Body;
+use super::refusal::{Denial, Refusal, UpstreamFault};
+use adapters::upstream::UpstreamError;
+use adapters::wire::revision::{Era, Revision};
+use adapters::wire::{Method, code, text};
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, Response, StatusCode};
+
+/// What is known of the request when it is refused: as little as the stage that refused had learnt.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Asker {
+    /// The raw JSON id; none for notifications, responses, and before the body was read.
+    pub(crate) id: Option<Bytes>,
+    /// What it asked.
+    pub(crate) method: Option<Method>,
+    /// Whether the message was one that gets an answer.
+    pub(crate) modern: bool,
+}
+
+/// What the caller sees: a status, and a JSON-RPC error or a tool result that says it failed.
+struct Shown {
+    status: StatusCode,
+    code: i64,
+    message: String,
+    /// Raw JSON of `error.data`.
+    data: Option<String>,
+}
+
+/// Answers a refused request.
+pub(crate) fn refuse(refusal: &Refusal, asker: &Asker) -> Response<Body> {
+    if let Refusal::Unasked(_) = refusal {
+        return plain(StatusCode::ACCEPTED, Body::empty());
+    }
+    if let (Refusal::Denied(denial), Some(Method::ToolsCall), Some(id)) = (refusal, asker.method, &asker.id) {
+        return json(StatusCode::OK, tool_error(id, denial, asker.modern));
+    }
+    let shown = show(refusal, asker);
+    let mut response = json(shown.status, error(&shown, asker.id.as_deref()));
+    let headers = response.headers_mut();
+    match refusal {
+        Refusal::Unproven(_) => {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        Refusal::StreamsFull | Refusal::Draining => {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        _ => {}
+    }
+    response
+}
+
+/// The refusal of one message as a JSON-RPC error alone: an item of a batch, or an event of a stream.
+pub(crate) fn message(refusal: &Refusal, asker: &Asker) -> Option<Bytes> {
+    let id = asker.id.as_deref()?;
+    if let (Refusal::Denied(denial), Some(Method::ToolsCall)) = (refusal, asker.method) {
+        return Some(tool_error(id, denial, asker.modern));
+    }
+    Some(error(&show(refusal, asker), Some(id)))
+}
+
+fn show(refusal: &Refusal, asker: &Asker) -> Shown {
+    let at = |status: StatusCode, message: &str| own(status, message);
+    match refusal {
+        Refusal::Unproven(_) => at(StatusCode::UNAUTHORIZED, "Unauthorized"),
+        Refusal::AgentUnavailable(_) => at(StatusCode::FORBIDDEN, "Forbidden"),
+        Refusal::ServerUnknown => at(StatusCode::NOT_FOUND, "Not found"),
+        Refusal::SessionUnknown => at(StatusCode::NOT_FOUND, "Session not found"),
+        Refusal::Malformed(flaw) => coded(StatusCode::BAD_REQUEST, flaw.code(), flaw.to_string()),
+        Refusal::Invalid(why) => coded(StatusCode::BAD_REQUEST, invalid(why, asker), format!("Invalid request: {why}")),
+        Refusal::ParamMissing(which) => coded(StatusCode::OK, code::INVALID_PARAMS, format!("Invalid params: `{which}`")),
+        Refusal::HeaderMismatch(what) => {
+            coded(StatusCode::BAD_REQUEST, code::HEADER_MISMATCH, format!("Header mismatch: {what}"))
+        }
+        Refusal::Head(fault) => at(head_status(*fault), &fault.to_string()),
+        Refusal::Body(fault) => at(body_status(*fault), &fault.to_string()),
+        Refusal::MethodUnknown if asker.modern => {
+            coded(StatusCode::NOT_FOUND, code::METHOD_NOT_FOUND, "Method not found".to_owned())
+        }
+        Refusal::MethodUnknown => coded(StatusCode::OK, code::METHOD_NOT_FOUND, "Method not found".to_owned()),
+        Refusal::HandleUnknown(which) => {
+            coded(StatusCode::OK, code::INVALID_PARAMS, format!("Invalid params: unknown `{which}`"))
+        }
+        Refusal::ToolUnknown(name) => coded(StatusCode::OK, code::INVALID_PARAMS, format!("Unknown tool: {name}")),
+        Refusal::PromptUnknown(name) => coded(StatusCode::OK, code::INVALID_PARAMS, format!("Unknown prompt: {name}")),
+        Refusal::ResourceUnknown(uri) => Shown {
+            data: Some(format!("{{\"uri\":{}}}", text::quote(uri))),
+            ..coded(StatusCode::OK, not_found(asker), "Resource not found".to_owned())
+        },
+        Refusal::Denied(denial) => own(StatusCode::OK, &denial.message).with_code(-31_403),
+        Refusal::ServerIsLegacy | Refusal::ServerIsModern => era(refusal),
+        Refusal::StreamsFull => at(StatusCode::TOO_MANY_REQUESTS, "Too many open streams"),
+        Refusal::Draining => at(StatusCode::SERVICE_UNAVAILABLE, "Shutting down"),
+        Refusal::UpstreamFailed(fault) => upstream(fault),
+        Refusal::TimedOut => at(StatusCode::GATEWAY_TIMEOUT, "The upstream server did not answer in time"),
+        Refusal::Unasked(_) => at(StatusCode::ACCEPTED, ""),
+    }
+}
+
+/// A modern request without its required `_meta` is one with bad params; everything else is a bad request.
+fn invalid(why: &str, asker: &Asker) -> i64 {
+    if asker.modern && why.starts_with("`_meta`") { code::INVALID_PARAMS } else { code::INVALID_REQUEST }
+}
+
+/// The spec's own answers to a pair that cannot speak: for the dual-era client any error of no modern code says
+/// "legacy", and a legacy client learns the revisions it would need.
+fn era(refusal: &Refusal) -> Shown {
+    if matches!(refusal, Refusal::ServerIsLegacy) {
+        return coded(
+            StatusCode::BAD_REQUEST,
+            code::INVALID_REQUEST,
+            "This server speaks revisions up to 2025-11-25: open with `initialize`".to_owned(),
+        );
+    }
+    let modern = Revision::V2026_07_28.as_str();
+    Shown {
+        data: Some(format!("{{\"supported\":[\"{modern}\"],\"requested\":\"initialize\"}}")),
+        ..coded(
+            StatusCode::BAD_REQUEST,
+            code::UNSUPPORTED_PROTOCOL_VERSION,
+            format!("This server speaks only revision {modern}, which has no `initialize`"),
+        )
+    }
+}
+
+fn upstream(fault: &UpstreamFault) -> Shown {
+    match fault {
+        UpstreamFault::Exchange(UpstreamError::Refused(_)) => {
+            own(StatusCode::BAD_GATEWAY, "The upstream server may not be reached")
+        }
+        UpstreamFault::Exchange(_) => own(StatusCode::BAD_GATEWAY, "The upstream server could not be reached"),
+        UpstreamFault::Status(_)
+        | UpstreamFault::MediaType
+        | UpstreamFault::Encoding
+        | UpstreamFault::Answer(_)
+        | UpstreamFault::TooLarge => {
+            own(StatusCode::BAD_GATEWAY, "The upstream server gave no usable answer")
+        }
+    }
+}
+
+fn head_status(fault: super::HeadFault) -> StatusCode {
+    match fault {
+        super::HeadFault::MediaType | super::HeadFault::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        super::HeadFault::Repeated(_) | super::HeadFault::Value(_) => StatusCode::BAD_REQUEST,
+    }
+}
+
+fn body_status(fault: super::BodyFault) -> StatusCode {
+    match fault {
+        super::BodyFault::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        super::BodyFault::Slow => StatusCode::REQUEST_TIMEOUT,
+        super::BodyFault::Broken => StatusCode::BAD_REQUEST,
+    }
+}
+
+fn not_found(asker: &Asker) -> i64 {
+    if asker.modern { code::INVALID_PARAMS } else { code::RESOURCE_NOT_FOUND }
+}
+
+fn own(status: StatusCode, message: &str) -> Shown {
+    coded(status, -31_000 - i64::from(status.as_u16()), message.to_owned())
+}
+
+fn coded(status: StatusCode, code: i64, message: String) -> Shown {
+    Shown { status, code, message, data: None }
+}
+
+/// A tool result that says it failed, so that a model can correct itself.
+fn tool_error(id: &[u8], denial: &Denial, modern: bool) -> Bytes {
+    let kind = if modern { "\"resultType\":\"complete\"," } else { "" };
+    let message = text::quote(&denial.message);
+    let id = String::from_utf8_lossy(id);
+    Bytes::from(format!(
+        "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{{{kind}\"content\":[{{\"type\":\"text\",\"text\":{message}}}],\"isError\":true}}}}"
+    ))
+}
+
+fn error(shown: &Shown, id: Option<&[u8]>) -> Bytes {
+    let id = id.map_or("null".into(), String::from_utf8_lossy);
+    let message = text::quote(&shown.message);
+    let data = shown.data.as_ref().map_or(String::new(), |data| format!(",\"data\":{data}"));
+    Bytes::from(format!(
+        "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{{\"code\":{},\"message\":{message}{data}}}}}",
+        shown.code
+    ))
+}
+
+/// A JSON answer of the gateway's own.
+pub(crate) fn json(status: StatusCode, body: Bytes) -> Response<Body> {
+    let mut response = plain(status, Body::whole(body));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// An answer without headers.
+pub(crate) fn plain(status: StatusCode, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response
+}
+
+// === impl Asker ===
+
+impl Asker {
+    /// What a sound message tells of itself.
+    pub(crate) fn of(said: &crate::ask::Said) -> Self {
+        Self {
+            id: said.answerable_id(),
+            method: said.method,
+            modern: said.era == Era::Modern,
+        }
+    }
+}
+
+impl Shown {
+    fn with_code(self, code: i64) -> Self {
+        Self { code, ..self }
+    }
+}

@@ -1,0 +1,220 @@
+//! What a legacy session remembers between requests: which requests are open, which of the server's requests were
+//! delivered and wait for the client's answer.
+//!
+//! Nothing here is needed to open a session: the sealed id carries the server's own. After a restart, or on another
+//! replica, the memory begins empty, which can only refuse more: an answer nobody asked for goes nowhere.
+
+use adapters::wire::Method;
+use adapters::wire::revision::Revision;
+use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Requests one session may leave open in either direction; the oldest is forgotten beyond it.
+const OPEN_MOST: usize = 256;
+/// A session nobody has used for this long is forgotten (its sealed id still opens).
+const IDLE: Duration = Duration::from_secs(60 * 60);
+const SHARDS: usize = 16;
+
+/// What one session remembers.
+#[derive(Debug, Default)]
+pub(crate) struct Session {
+    memory: Mutex<Memory>,
+}
+
+#[derive(Debug, Default)]
+struct Memory {
+    /// The client's requests that have no final answer yet.
+    open: Vec<Open>,
+    /// The server's requests that wait for the client.
+    asked: Vec<Asked>,
+    /// What `initialize` negotiated, where this process saw it.
+    revision: Option<Revision>,
+    used: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Open {
+    id: Box<[u8]>,
+    method: Method,
+}
+
+#[derive(Debug)]
+struct Asked {
+    id: Box<[u8]>,
+    progress: Option<Box<[u8]>>,
+}
+
+/// All sessions this process remembers.
+#[derive(Debug)]
+pub(crate) struct Sessions {
+    shards: Vec<Mutex<HashMap<Box<[u8]>, Arc<Session>>>>,
+    hasher: RandomState,
+}
+
+// === impl Sessions ===
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            hasher: RandomState::new(),
+        }
+    }
+}
+
+impl Sessions {
+    /// The memory of the session with this key, begun where there is none.
+    pub(crate) fn of(&self, key: &[u8]) -> Arc<Session> {
+        let Some(mut shard) = self.shard(key) else {
+            return Arc::default();
+        };
+        let session = match shard.get(key) {
+            Some(session) => Arc::clone(session),
+            None => Arc::clone(shard.entry(Box::from(key)).or_default()),
+        };
+        drop(shard);
+        session.memory().used = Some(Instant::now());
+        session
+    }
+
+    /// Forgets a session that has ended.
+    pub(crate) fn forget(&self, key: &[u8]) {
+        if let Some(mut shard) = self.shard(key) {
+            shard.remove(key);
+        }
+    }
+
+    /// Forgets the sessions nobody has used for long and nobody holds; returns how many are left.
+    pub(crate) fn sweep(&self) -> usize {
+        let mut left = 0;
+        for shard in &self.shards {
+            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            shard.retain(|_, session| {
+                Arc::strong_count(session) > 1
+                    || session.memory().used.is_some_and(|used| used.elapsed() < IDLE)
+            });
+            left += shard.len();
+        }
+        left
+    }
+
+    fn shard(&self, key: &[u8]) -> Option<MutexGuard<'_, HashMap<Box<[u8]>, Arc<Session>>>> {
+        let at = usize::try_from(self.hasher.hash_one(key) % SHARDS as u64).ok()?;
+        Some(self.shards.get(at)?.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+// === impl Session ===
+
+impl Session {
+    /// A request of the client went to the server.
+    pub(crate) fn open(&self, id: &[u8], method: Method) {
+        let mut memory = self.memory();
+        forget_oldest(&mut memory.open);
+        memory.open.push(Open { id: Box::from(id), method });
+    }
+
+    /// A request of the client has its final answer; returns what it had asked.
+    pub(crate) fn close(&self, id: &[u8]) -> Option<Method> {
+        let mut memory = self.memory();
+        let at = memory.open.iter().position(|open| *open.id == *id)?;
+        Some(memory.open.swap_remove(at).method)
+    }
+
+    /// Whether a request of the client is still open.
+    pub(crate) fn is_open(&self, id: &[u8]) -> bool {
+        self.memory().open.iter().any(|open| *open.id == *id)
+    }
+
+    /// A request of the server is being delivered to the client.
+    pub(crate) fn ask(&self, id: &[u8], progress: Option<&[u8]>) {
+        let mut memory = self.memory();
+        if memory.asked.iter().any(|asked| *asked.id == *id) {
+            return;
+        }
+        forget_oldest(&mut memory.asked);
+        memory.asked.push(Asked { id: Box::from(id), progress: progress.map(Box::from) });
+    }
+
+    /// The client answers a request of the server: true once for each request delivered.
+    pub(crate) fn answer(&self, id: &[u8]) -> bool {
+        let mut memory = self.memory();
+        let found = memory.asked.iter().position(|asked| *asked.id == *id);
+        found.map(|at| memory.asked.swap_remove(at)).is_some()
+    }
+
+    /// Whether the client may report progress under this token: one a delivered request brought.
+    pub(crate) fn awaits_progress(&self, token: &[u8]) -> bool {
+        self.memory().asked.iter().any(|asked| asked.progress.as_deref() == Some(token))
+    }
+
+    /// Whether the server waits for the client at all: then a call's clock stands.
+    pub(crate) fn waits_for_client(&self) -> bool {
+        !self.memory().asked.is_empty()
+    }
+
+    /// What `initialize` negotiated.
+    pub(crate) fn negotiate(&self, revision: Revision) {
+        self.memory().revision = Some(revision);
+    }
+
+    /// What `initialize` negotiated, where this process saw it.
+    pub(crate) fn revision(&self) -> Option<Revision> {
+        self.memory().revision
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        // Every change is a single push or removal, so a panic elsewhere leaves it whole.
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn forget_oldest<T>(list: &mut Vec<T>) {
+    if list.len() >= OPEN_MOST {
+        list.remove(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_passes_once_and_only_for_what_was_asked() {
+        let session = Session::default();
+        session.ask(b"1", Some(b"\"t\""));
+        assert!(session.waits_for_client());
+        assert!(!session.answer(b"\"1\""), "a string is not the number");
+        assert!(session.awaits_progress(b"\"t\"") && !session.awaits_progress(b"\"u\""));
+        assert!(session.answer(b"1"));
+        assert!(!session.answer(b"1"));
+        assert!(!session.waits_for_client());
+    }
+
+    #[test]
+    fn open_requests_are_bounded() {
+        let session = Session::default();
+        for id in 0..=OPEN_MOST {
+            session.open(id.to_string().as_bytes(), Method::ToolsCall);
+        }
+        assert!(!session.is_open(b"0") && session.is_open(b"1"));
+        assert_eq!(session.close(b"1"), Some(Method::ToolsCall));
+        assert_eq!(session.close(b"1"), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn idle_sessions_are_forgotten_unless_held() {
+        let sessions = Sessions::default();
+        let held = sessions.of(b"held");
+        sessions.of(b"idle");
+        tokio::time::advance(IDLE).await;
+        assert_eq!(sessions.sweep(), 1);
+        assert!(Arc::ptr_eq(&held, &sessions.of(b"held")));
+        sessions.forget(b"held");
+        assert!(!Arc::ptr_eq(&held, &sessions.of(b"held")));
+    }
+}
