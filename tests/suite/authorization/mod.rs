@@ -3,7 +3,9 @@
 mod cases;
 mod lists;
 
+use adapters::wire::Method;
 use cases::{CASES, Case, Kind};
+use std::collections::BTreeSet;
 use tests::setup::{allow, deny};
 use tests::upstream::{lifecycle, plain};
 use tests::{Agent, Era, Gateway, Received, Setup, Upstream, Whole, json};
@@ -45,6 +47,29 @@ async fn send(agent: &Agent, case: &Case) -> Whole {
         case.method
     );
     agent.post(&body).await
+}
+
+/// A method without a case here is a method nobody has thought about.
+#[test]
+fn every_method_has_a_case() {
+    let known: BTreeSet<_> = Method::ALL.iter().map(|method| method.name()).collect();
+    let cases: BTreeSet<_> = CASES.iter().map(|case| case.method).collect();
+    assert_eq!(known, cases);
+    assert_eq!(cases.len(), CASES.len(), "a case stands twice");
+    for case in CASES {
+        let method = Method::from_name(case.method).unwrap();
+        assert_eq!(
+            method.is_request(),
+            case.kind != Kind::Notification,
+            "{}",
+            case.method
+        );
+        assert!(
+            case.kind != Kind::ServerOnly || !method.from_client(),
+            "{}",
+            case.method
+        );
+    }
 }
 
 #[tokio::test]
