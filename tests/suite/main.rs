@@ -1,1 +1,23 @@
-//! All suites in one binary.
+//! Every suite in one binary: the real gateway over real sockets, one module for each promise.
+
+mod admin;
+mod authorization;
+mod batch;
+mod cancel;
+mod check_cli;
+mod cors;
+mod drain;
+mod era;
+mod harness;
+mod headers;
+mod limits;
+mod mrtr;
+mod regressions;
+mod reload;
+mod server_requests;
+mod sessions;
+mod streaming;
+mod strict;
+mod tls;
+mod transparency;
+mod upstream_faults;

@@ -1,0 +1,172 @@
+//! What a call costs: hopgate beside nginx as a plain reverse proxy and no proxy at all, on one pinned core.
+//!
+//! Closed loop, alternating rounds, every answer checked; CPU time is the proxy process's own clock. `tests/bench` runs it.
+
+mod load;
+mod machine;
+mod memory;
+mod stub;
+mod subjects;
+mod table;
+
+use load::{Calls, Outcome};
+use machine::{Cores, median};
+use std::time::Duration;
+use subjects::{Proxy, Subject};
+
+/// How long and how often.
+struct Plan {
+    rounds: usize,
+    warm: Duration,
+    measured: Duration,
+    starts: usize,
+    sessions: usize,
+}
+
+/// One subject under one load, over all rounds.
+struct Row {
+    load: &'static str,
+    subject: Subject,
+    outcomes: Vec<Outcome>,
+    cpu: Vec<f64>,
+    rss: usize,
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|one| one != "--bench")
+        .collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("runtime");
+    if let ["stub", port] = words.as_slice() {
+        runtime.block_on(stub::serve(port.parse().expect("port")));
+        return;
+    }
+    let cores = Cores::of_this_machine();
+    if !words.contains(&"--pinned") {
+        cores.again_pinned(&arguments);
+        return;
+    }
+    let plan = match words.contains(&"--quick") {
+        true => Plan {
+            rounds: 1,
+            warm: ms(300),
+            measured: ms(1000),
+            starts: 3,
+            sessions: 500,
+        },
+        false => Plan {
+            rounds: 5,
+            warm: ms(1000),
+            measured: ms(4000),
+            starts: 25,
+            sessions: 10_000,
+        },
+    };
+    let report = runtime.block_on(run(&cores, &plan));
+    println!("{report}");
+    if words.contains(&"--write") {
+        table::write(&report);
+    }
+}
+
+fn ms(count: u64) -> Duration {
+    Duration::from_millis(count)
+}
+
+async fn run(cores: &Cores, plan: &Plan) -> String {
+    let stub = subjects::stub(cores).await;
+    let loads = [
+        Calls {
+            name: "200 B, 16 connections",
+            connections: 16,
+            size: 200,
+        },
+        Calls {
+            name: "64 KiB, 16 connections",
+            connections: 16,
+            size: 65_536,
+        },
+    ];
+    let proxies = [
+        Proxy::nginx(cores, &stub).await,
+        Proxy::hopgate(cores, &stub, "").await,
+    ];
+    let mut rows = Vec::new();
+    for calls in &loads {
+        let mut of_load: Vec<Row> = Subject::ALL
+            .map(|subject| Row {
+                load: calls.name,
+                subject,
+                outcomes: Vec::new(),
+                cpu: Vec::new(),
+                rss: 0,
+            })
+            .into();
+        for round in 0..plan.rounds {
+            for row in &mut of_load {
+                eprintln!(
+                    "{}, round {} of {}: {:?}",
+                    calls.name,
+                    round + 1,
+                    plan.rounds,
+                    row.subject
+                );
+                measure(row, calls, plan, &stub, &proxies).await;
+            }
+        }
+        rows.extend(of_load);
+    }
+    drop(proxies);
+    let start = memory::first_answer(cores, &stub, plan.starts).await;
+    let memory = memory::sessions_and_streams(cores, &stub, plan.sessions).await;
+    table::render(cores, &rows, start, &memory)
+}
+
+async fn measure(
+    row: &mut Row,
+    calls: &Calls,
+    plan: &Plan,
+    stub: &subjects::Child,
+    proxies: &[Proxy; 2],
+) {
+    let proxy = match row.subject {
+        Subject::Direct => None,
+        Subject::Nginx => Some(&proxies[0]),
+        Subject::Hopgate => Some(&proxies[1]),
+    };
+    let target = proxy.map_or_else(|| stub.target(), Proxy::target);
+    calls.run(&target, plan.warm).await;
+    let before = proxy.map(|proxy| machine::cpu(proxy.pid()));
+    let outcome = calls.run(&target, plan.measured).await;
+    if let (Some(proxy), Some(before)) = (proxy, before) {
+        let spent = machine::cpu(proxy.pid()) - before;
+        row.cpu
+            .push(spent.as_secs_f64() * 1e6 / outcome.calls() as f64);
+        row.rss = row.rss.max(machine::rss(proxy.pid()));
+    }
+    row.outcomes.push(outcome);
+}
+
+impl Row {
+    fn cpu(&self) -> Option<f64> {
+        (!self.cpu.is_empty()).then(|| median(self.cpu.clone()))
+    }
+
+    fn rate(&self) -> f64 {
+        median(self.outcomes.iter().map(Outcome::rate).collect())
+    }
+
+    fn quantile(&self, share: f64) -> f64 {
+        median(
+            self.outcomes
+                .iter()
+                .map(|one| one.quantile(share))
+                .collect(),
+        )
+    }
+}

@@ -1,0 +1,58 @@
+# What the tests need from outside the repository, installed once into a cache folder. Sourced by ./run.
+#
+# Every function says what it installs, and fails when it cannot: a missing component is a failure, never a skip.
+# Versions are pinned here and nowhere else; changing one installs it anew.
+
+CACHE=${HOPGATE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/hopgate}
+SUITE_PACKAGES=(@modelcontextprotocol/conformance@0.2.0-alpha.12)
+PEER_PACKAGES=(
+  @modelcontextprotocol/server@2.4.0
+  @modelcontextprotocol/node@2.1.2
+  @modelcontextprotocol/client@2.4.0
+  @modelcontextprotocol/sdk@1.32.2
+  @modelcontextprotocol/server-everything@2026.8.31
+)
+PYTHON_PACKAGES=(mcp==2.3.0)
+H2SPEC=github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
+
+say() { printf '%s\n' "$*"; }
+
+# need_command COMMAND PACKAGE...: installs Debian packages unless COMMAND is there.
+need_command() {
+  local command=$1; shift
+  PATH=$PATH:/usr/sbin command -v "$command" >/dev/null && return 0
+  say "installing from Debian: $*"
+  if [ "$(id -u)" != 0 ]; then say "not root: install $* by hand"; return 1; fi
+  [ -n "${APT_UPDATED:-}" ] || { apt-get -qq update >/dev/null && APT_UPDATED=1; }
+  RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@" >/dev/null
+}
+
+# once NAME VERSIONS COMMAND...: runs COMMAND in the folder NAME of the cache unless it already did for VERSIONS.
+once() {
+  local folder=$CACHE/$1 versions=$2; shift 2
+  [ "$(cat "$folder/.installed" 2>/dev/null)" = "$versions" ] && return 0
+  say "installing into $folder: $versions"
+  rm -rf "$folder" && mkdir -p "$folder" || return 1
+  ( cd "$folder" && "$@" ) >"$folder/.log" 2>&1 || { tail -n 20 "$folder/.log"; return 1; }
+  printf '%s' "$versions" >"$folder/.installed"
+}
+
+npm_install() { npm init -y && npm install --no-audit --no-fund --ignore-scripts "$@"; }
+pip_install() { python3 -m venv . && bin/pip install --quiet --disable-pip-version-check "$@"; }
+go_install() { GOBIN=$PWD GOFLAGS=-modcacherw go install "$1"; }
+
+need_node() { need_command node nodejs npm && need_command npm npm; }
+need_suite() { need_node && once suite "${SUITE_PACKAGES[*]}" npm_install "${SUITE_PACKAGES[@]}"; }
+need_peers() { need_node && once peers "${PEER_PACKAGES[*]}" npm_install "${PEER_PACKAGES[@]}"; }
+need_python() {
+  need_command python3 python3 || return 1
+  python3 -c 'import ensurepip' 2>/dev/null || need_command ensurepip-is-missing python3-venv || return 1
+  once venv "${PYTHON_PACKAGES[*]}" pip_install "${PYTHON_PACKAGES[@]}"
+}
+need_nginx() { need_command nginx nginx-light; }
+need_h2spec() {
+  need_command openssl openssl || return 1
+  need_command python3 python3 || return 1
+  export PATH=$PATH:/usr/local/go/bin
+  need_command go golang-go && once h2spec "$H2SPEC" go_install "$H2SPEC"
+}

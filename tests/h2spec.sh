@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# HTTP/2 as the RFCs want it: h2spec against the TLS listener of the real binary.  h2spec.sh HOPGATE H2SPEC
+set -u
+hopgate=$1 h2spec=$2
+folder=$(mktemp -d) || exit 2
+pid=
+trap '[ -z "$pid" ] || kill "$pid" 2>/dev/null; rm -rf "$folder"' EXIT
+
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+port=$(free_port) admin=$(free_port)
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=127.0.0.1 \
+  -addext subjectAltName=IP:127.0.0.1 -keyout "$folder/own.key" -out "$folder/own.pem" 2>/dev/null || exit 2
+cat >"$folder/hopgate.toml" <<TOML
+[gateway]
+listen = "127.0.0.1:$port"
+admin = "127.0.0.1:$admin"
+public_url = "https://127.0.0.1:$port"
+data_dir = "$folder/data"
+tls = { cert = "$folder/own.pem", key = { file = "$folder/own.key" } }
+[identities.here]
+kind = "local"
+[agents.tester]
+owner = "tests@example.com"
+purpose = "plays an agent"
+expires = 2099-01-01
+identity = ["local"]
+envelope = { tools = ["notes/**"] }
+[servers.notes]
+builtin = "notes"
+[[rules]]
+name = "notes"
+agents = ["tester"]
+tools = ["notes/**"]
+allow = true
+TOML
+"$hopgate" serve --config "$folder/hopgate.toml" >"$folder/log" 2>&1 &
+pid=$!
+for _ in $(seq 200); do
+  kill -0 "$pid" 2>/dev/null || { cat "$folder/log"; exit 2; }
+  (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break
+  sleep 0.05
+done
+"$h2spec" --tls --insecure --host 127.0.0.1 --port "$port" --timeout 5 >"$folder/report" 2>&1
+grep -vE '^ *(✔|\[)' "$folder/report" | grep -E '×|Expected|Actual|Failures' | head -n 60
+summary=$(grep -E '^[0-9]+ tests, ' "$folder/report" | tail -n 1)
+[ -n "$summary" ] || { tail -n 20 "$folder/report"; exit 2; }
+echo "$summary"
+passed=$(sed -E 's/.* ([0-9]+) passed.*/\1/' <<<"$summary") failed=$(sed -E 's/.* ([0-9]+) failed.*/\1/' <<<"$summary")
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]

@@ -1,0 +1,261 @@
+//! The command line: mistakes all at once with file, line and underline, exit codes, and nothing that panics.
+
+use std::path::PathBuf;
+use std::process::Output;
+use tests::gateway::{binary, run};
+use tests::setup::Place;
+
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+fn folder(config: &str) -> Folder {
+    let folder = Place::free().folder;
+    std::fs::write(folder.join("hopgate.toml"), config).unwrap();
+    Folder(folder)
+}
+
+fn check(config: &str) -> (Option<i32>, String) {
+    let folder = folder(config);
+    let output = run(&folder.0, &["check"]);
+    (output.status.code(), both(&output))
+}
+
+fn both(output: &Output) -> String {
+    let text = [output.stdout.as_slice(), &output.stderr].concat();
+    let text = String::from_utf8(text).expect("UTF-8");
+    assert!(!text.contains("panicked at"), "{text}");
+    text
+}
+
+const GOOD: &str = r#"
+[gateway]
+listen = "127.0.0.1:3000"
+admin = "127.0.0.1:15000"
+public_url = "http://127.0.0.1:3000"
+data_dir = "data"
+[identities.here]
+kind = "local"
+[agents.tester]
+owner = "a@example.com"
+purpose = "p"
+expires = 2099-01-01
+identity = ["local"]
+envelope = { tools = ["notes/**"] }
+[servers.notes]
+builtin = "notes"
+[[rules]]
+name = "notes"
+agents = ["tester"]
+tools = ["notes/**"]
+allow = true
+"#;
+
+#[test]
+fn a_good_file_passes() {
+    let (code, text) = check(GOOD);
+    assert_eq!(code, Some(0), "{text}");
+}
+
+#[test]
+fn every_mistake_is_named_at_once() {
+    let config = GOOD.replace("kind = \"local\"", "kind = \"lokal\"")
+        + "[servers.bad]\nurl = \"ftp://x/\"\n[servers.worse]\nurl = \"https://user:pw@example.org/mcp\"\n\
+           [[rules]]\nname = \"notes\"\ntools = [\"nope/x\"]\nallow = true\n[nonsense]\na = 1\n";
+    let (code, text) = check(&config);
+    assert_eq!(code, Some(1), "{text}");
+    for word in ["lokal", "ftp", "worse", "nope", "nonsense", "hopgate.toml"] {
+        assert!(text.contains(word), "{word} is missing:\n{text}");
+    }
+    // Underlined where it stands.
+    let line = config
+        .lines()
+        .position(|line| line.contains("ftp"))
+        .unwrap()
+        + 1;
+    assert!(
+        text.contains(&format!("hopgate.toml:{line}:")),
+        "line {line}:\n{text}"
+    );
+    assert!(text.contains('^'), "{text}");
+    assert!(!text.contains("user:pw"), "a password is shown:\n{text}");
+}
+
+#[test]
+fn single_mistakes() {
+    let cases = [
+        ("a typo is mended", "listen = ", "lissten = ", "listen"),
+        (
+            "a later issue's key",
+            "kind = \"local\"",
+            "kind = \"local\"\n[telemetry]\notlp = { endpoint = \"http://127.0.0.1:4317\" }",
+            "not in this version",
+        ),
+        (
+            "a later issue's server",
+            "builtin = \"notes\"",
+            "command = [\"npx\"]",
+            "not in this version",
+        ),
+        (
+            "a literal secret",
+            "data_dir = \"data\"",
+            "data_dir = \"data\"\nadmin_token = \"s3cret\"",
+            "file",
+        ),
+        (
+            "a missing file",
+            "data_dir = \"data\"",
+            "data_dir = \"data\"\ntls = { cert = \"no.pem\", key = { file = \"no.key\" } }",
+            "no.pem",
+        ),
+        (
+            "local behind a public address",
+            "listen = \"127.0.0.1:3000\"",
+            "listen = \"0.0.0.0:3000\"",
+            "loopback",
+        ),
+        (
+            "an unknown agent",
+            "agents = [\"tester\"]",
+            "agents = [\"ghost\"]",
+            "ghost",
+        ),
+        ("a rule that says nothing", "allow = true", "", "allow"),
+        (
+            "a bad duration",
+            "data_dir = \"data\"",
+            "data_dir = \"data\"\ndeadlines = { call = \"soon\" }",
+            "soon",
+        ),
+        (
+            "a path in public_url",
+            "public_url = \"http://127.0.0.1:3000\"",
+            "public_url = \"http://127.0.0.1:3000/x\"",
+            "public_url",
+        ),
+        (
+            "a syntax mistake",
+            "[servers.notes]",
+            "[servers.notes",
+            "hopgate.toml",
+        ),
+    ];
+    for (why, from, to, expected) in cases {
+        let config = GOOD.replacen(from, to, 1);
+        assert_ne!(config, GOOD, "{why}");
+        let (code, text) = check(&config);
+        assert_eq!(code, Some(1), "{why}:\n{text}");
+        assert!(text.contains(expected), "{why}: no `{expected}` in\n{text}");
+    }
+}
+
+#[test]
+fn machines_get_json() {
+    let folder = folder(&GOOD.replace("listen = ", "lissten = "));
+    let output = run(&folder.0, &["check", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let values: Vec<serde_json::Value> = serde_json::Deserializer::from_str(&text)
+        .into_iter()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    assert!(text.contains("lissten") && !values.is_empty(), "{text}");
+}
+
+#[test]
+fn serve_refuses_what_check_refuses() {
+    let folder = folder(&GOOD.replace("listen = ", "lissten = "));
+    let output = run(&folder.0, &["serve"]);
+    assert_ne!(output.status.code(), Some(0));
+    assert!(both(&output).contains("lissten"));
+    let output = run(&folder.0, &["serve", "--config", "absent.toml"]);
+    assert_ne!(output.status.code(), Some(0));
+    assert!(both(&output).contains("absent.toml"));
+}
+
+#[test]
+fn odd_files_are_refused() {
+    let folder = folder(GOOD);
+    std::fs::create_dir(folder.0.join("dir.toml")).unwrap();
+    std::fs::write(folder.0.join("bytes.toml"), [0xff, 0xfe, 0x00]).unwrap();
+    std::fs::write(folder.0.join("huge.toml"), "#".repeat(9 << 20)).unwrap();
+    let fifo = folder.0.join("fifo.toml");
+    assert!(
+        std::process::Command::new("mkfifo")
+            .arg(&fifo)
+            .status()
+            .unwrap()
+            .success()
+    );
+    for name in [
+        "dir.toml",
+        "bytes.toml",
+        "huge.toml",
+        "fifo.toml",
+        "absent.toml",
+    ] {
+        let output = run(&folder.0, &["check", "--config", name]);
+        assert_eq!(output.status.code(), Some(1), "{name}: {}", both(&output));
+        assert!(both(&output).contains(name), "{name}: {}", both(&output));
+    }
+}
+
+#[test]
+fn the_schema_is_json_and_knows_every_table() {
+    let folder = folder(GOOD);
+    let output = run(&folder.0, &["schema"]);
+    assert_eq!(output.status.code(), Some(0));
+    let schema: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    for table in ["gateway", "identities", "agents", "servers", "rules"] {
+        assert!(schema["properties"][table].is_object(), "{table}");
+    }
+    assert!(
+        schema["properties"]["telemetry"].is_null(),
+        "a table of a later issue"
+    );
+}
+
+#[test]
+fn small_commands() {
+    let folder = folder(GOOD);
+    let run = |args: &[&str]| run(&folder.0, args);
+    let version = run(&["--version"]);
+    assert_eq!(version.status.code(), Some(0));
+    assert!(both(&version).starts_with("hopgate "), "{}", both(&version));
+    for shell in ["bash", "zsh", "fish"] {
+        let output = run(&["completions", shell]);
+        assert_eq!(output.status.code(), Some(0));
+        assert!(both(&output).contains("hopgate"));
+    }
+    let (one, two) = (both(&run(&["key", "new"])), both(&run(&["key", "new"])));
+    assert_eq!(one.trim().len(), 44, "{one}");
+    assert_ne!(one, two);
+    let help = both(&run(&["--help"]));
+    for command in ["serve", "check", "schema", "demo", "completions", "key"] {
+        assert!(help.contains(command), "{command}:\n{help}");
+    }
+    assert_eq!(run(&["nonsense"]).status.code(), Some(2));
+    assert!(binary().is_file());
+}
+
+/// `demo` needs nothing: it serves, calls, shows what was allowed and refused, and ends well.
+#[test]
+fn the_demo_runs_on_a_bare_machine() {
+    let folder = folder("");
+    std::fs::remove_file(folder.0.join("hopgate.toml")).unwrap();
+    let output = run(&folder.0, &["demo"]);
+    let text = both(&output);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    for word in ["allow", "den"] {
+        assert!(text.to_lowercase().contains(word), "{word}:\n{text}");
+    }
+    assert!(
+        text.contains("ms") || text.contains("µs"),
+        "no timings:\n{text}"
+    );
+}

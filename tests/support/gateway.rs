@@ -1,0 +1,293 @@
+//! The real binary as a process: started on free ports, awaited, signalled and ended by its id.
+
+use crate::lines::Lines;
+use crate::setup::{Place, Setup};
+use crate::wire::{Head, Wire};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::net::TcpStream;
+
+/// A running `hopgate serve`.
+#[derive(Debug)]
+pub struct Gateway {
+    /// Ports and folder; a restart keeps them.
+    pub place: Place,
+    child: Child,
+}
+
+/// How a gateway that did not start ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Exit code; `None` by signal.
+    pub code: Option<i32>,
+    /// What it said.
+    pub stderr: String,
+}
+
+// === impl Gateway ===
+
+impl Gateway {
+    /// Starts with `setup` and waits until it is ready.
+    pub async fn start(setup: &Setup) -> Self {
+        for _ in 0..5 {
+            let place = Place::free();
+            std::fs::write(place.config(), setup.text(&place)).expect("config file");
+            match Self::at(place).await {
+                Ok(gateway) => return gateway,
+                // Somebody took a port between our look and the bind.
+                Err(ended) if ended.stderr.contains("in use") => {}
+                Err(ended) => panic!("hopgate ended with {:?}:\n{}", ended.code, ended.stderr),
+            }
+        }
+        panic!("no free port in five attempts");
+    }
+
+    /// Starts with the configuration that stands at `place`.
+    pub async fn at(place: Place) -> Result<Self, Ended> {
+        let mut gateway = Self {
+            child: spawn(&place),
+            place,
+        };
+        let end = tokio::time::Instant::now() + crate::PATIENCE;
+        loop {
+            if let Some(status) = gateway.child.try_wait().expect("wait") {
+                let stderr = gateway.stderr().text();
+                return Err(Ended {
+                    code: status.code(),
+                    stderr,
+                });
+            }
+            if gateway.ready().await == Some(200) {
+                return Ok(gateway);
+            }
+            let text = || gateway.stderr().text();
+            assert!(
+                tokio::time::Instant::now() < end,
+                "hopgate is never ready:\n{}",
+                text()
+            );
+            tokio::time::sleep(std::time::Duration::from_millis(3)).await;
+        }
+    }
+
+    /// Ends this process and starts another with the same configuration, ports and data.
+    pub async fn restart(mut self) -> Self {
+        if self.exited().is_none() {
+            self.terminate().await;
+        }
+        let place = self.place.clone();
+        // Its folder lives on.
+        std::mem::forget(self);
+        Self::at(place)
+            .await
+            .unwrap_or_else(|ended| panic!("no restart: {ended:?}"))
+    }
+
+    /// Agents' address.
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.place.port))
+    }
+
+    /// Writes another configuration over the first, in one step as editors do.
+    pub fn rewrite(&self, setup: &Setup) {
+        self.rewrite_text(&setup.text(&self.place));
+    }
+
+    /// Writes any text over the configuration.
+    pub fn rewrite_text(&self, text: &str) {
+        let fresh = self.place.folder.join("fresh.toml");
+        std::fs::write(&fresh, text).expect("config file");
+        std::fs::rename(&fresh, self.place.config()).expect("rename");
+    }
+
+    /// Sends a signal by name.
+    pub fn signal(&self, name: &str) {
+        let command = format!("kill -{name} {}", self.child.id());
+        assert!(
+            Command::new("sh")
+                .args(["-c", &command])
+                .status()
+                .expect("sh")
+                .success()
+        );
+    }
+
+    /// Sends SIGTERM and waits for the end.
+    pub async fn terminate(&mut self) -> ExitStatus {
+        self.signal("TERM");
+        self.ended().await
+    }
+
+    /// Waits for the process to end by itself.
+    pub async fn ended(&mut self) -> ExitStatus {
+        crate::eventually("the gateway ends", || self.exited().is_some()).await;
+        self.exited().expect("ended")
+    }
+
+    /// How it ended, if it has.
+    pub fn exited(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("wait")
+    }
+
+    /// The operating system's id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it says on stderr.
+    pub fn stderr(&self) -> Lines {
+        Lines(self.place.folder.join("stderr"))
+    }
+
+    /// What it says on stdout.
+    pub fn stdout(&self) -> Lines {
+        Lines(self.place.folder.join("stdout"))
+    }
+
+    /// Resident memory in bytes.
+    pub fn rss(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("proc");
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .expect("VmRSS");
+        line.trim()
+            .trim_end_matches(" kB")
+            .parse::<usize>()
+            .expect("number")
+            * 1024
+    }
+
+    /// The operators' token.
+    pub fn admin_token(&self) -> String {
+        let file = self.place.folder.join("data/admin.token");
+        std::fs::read_to_string(file)
+            .expect("admin.token")
+            .trim()
+            .to_owned()
+    }
+
+    /// GET on the operators' port, with the token unless `open`.
+    pub async fn admin(&self, path: &str, open: bool) -> (Head, String) {
+        let token = match open {
+            true => String::new(),
+            false => format!("Authorization: Bearer {}\r\n", self.admin_token()),
+        };
+        let port = self.place.admin;
+        let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{token}\r\n");
+        self.admin_raw(&request).await
+    }
+
+    /// Any bytes to the operators' port.
+    pub async fn admin_raw(&self, request: &str) -> (Head, String) {
+        let mut wire = Wire::new(
+            TcpStream::connect(("127.0.0.1", self.place.admin))
+                .await
+                .unwrap(),
+        );
+        wire.write(request).await.unwrap();
+        let head = wire.head().await.unwrap().expect("an answer");
+        let body = wire.body(head.framing(true)).await.unwrap();
+        (head, String::from_utf8(body).unwrap())
+    }
+
+    /// The value of a metric line that begins with `name`; 0 when there is none.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let (_, text) = self.admin("/metrics", false).await;
+        let line = text.lines().find(|line| line.starts_with(name));
+        line.and_then(|line| line.rsplit(' ').next()?.parse().ok())
+            .unwrap_or(0.0)
+    }
+
+    async fn ready(&self) -> Option<u16> {
+        let stream = TcpStream::connect(("127.0.0.1", self.place.admin))
+            .await
+            .ok()?;
+        let mut wire = Wire::new(stream);
+        wire.write("GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            .await
+            .ok()?;
+        Some(wire.head().await.ok()??.status())
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+        if std::thread::panicking() {
+            eprintln!("hopgate said:\n{}", self.stderr().text());
+        } else {
+            drop(std::fs::remove_dir_all(&self.place.folder));
+        }
+    }
+}
+
+// === impl Place ===
+
+impl Place {
+    /// Two ports nobody listens on, and a new folder.
+    pub fn free() -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("hopgate-test-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&folder).expect("folder");
+        let ports = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("port"));
+        let [port, admin] = ports.map(|socket| socket.local_addr().expect("address").port());
+        Self {
+            port,
+            admin,
+            folder,
+        }
+    }
+
+    /// The configuration file.
+    pub fn config(&self) -> PathBuf {
+        self.folder.join("hopgate.toml")
+    }
+}
+
+/// The binary beside this test's own.
+pub fn binary() -> PathBuf {
+    let own = std::env::current_exe().expect("own path");
+    let beside = |folder: &Path| Some(folder.join("hopgate")).filter(|path| path.is_file());
+    own.ancestors()
+        .skip(1)
+        .take(3)
+        .find_map(beside)
+        .unwrap_or_else(|| {
+            panic!(
+                "no hopgate beside {}: build it first (cargo build -p gateway)",
+                own.display()
+            )
+        })
+}
+
+/// Runs a command of the binary to its end.
+pub fn run(folder: &Path, args: &[&str]) -> std::process::Output {
+    Command::new(binary())
+        .args(args)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .expect("run")
+}
+
+fn spawn(place: &Place) -> Child {
+    let file = |name: &str| {
+        let path = place.folder.join(name);
+        Stdio::from(std::fs::File::create(path).expect("output file"))
+    };
+    Command::new(binary())
+        .args(["serve", "--config"])
+        .arg(place.config())
+        .current_dir(&place.folder)
+        .stdin(Stdio::null())
+        .stdout(file("stdout"))
+        .stderr(file("stderr"))
+        .spawn()
+        .expect("start hopgate")
+}

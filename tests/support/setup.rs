@@ -1,0 +1,139 @@
+//! The configuration of one test: what every test needs, and what this one adds.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+/// Builds the text of `hopgate.toml`.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    gateway: String,
+    servers: Vec<(String, String, String)>,
+    envelope: String,
+    rules: Option<String>,
+    tail: String,
+    scheme: &'static str,
+}
+
+/// Where one gateway runs.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// Agents' port.
+    pub port: u16,
+    /// Operators' port.
+    pub admin: u16,
+    /// Configuration, data and output.
+    pub folder: PathBuf,
+}
+
+// === impl Setup ===
+
+impl Setup {
+    /// One server `up`, everything on it allowed to the local agent.
+    pub fn new(url: &str) -> Self {
+        Self::empty().server("up", url)
+    }
+
+    /// No server; the agent may do everything on those that are added.
+    pub fn empty() -> Self {
+        Self {
+            gateway: String::new(),
+            servers: Vec::new(),
+            envelope: "**".to_owned(),
+            rules: None,
+            tail: String::new(),
+            scheme: "http",
+        }
+    }
+
+    /// Adds lines to `[gateway]`, or tables below it.
+    pub fn gateway(mut self, lines: &str) -> Self {
+        writeln!(self.gateway, "{lines}").expect("text");
+        self
+    }
+
+    /// Adds a server.
+    pub fn server(self, name: &str, url: &str) -> Self {
+        self.server_with(name, url, "")
+    }
+
+    /// Adds a server with further keys.
+    pub fn server_with(mut self, name: &str, url: &str, keys: &str) -> Self {
+        self.servers
+            .push((name.to_owned(), url.to_owned(), keys.to_owned()));
+        self
+    }
+
+    /// The agent's envelope, one pattern.
+    pub fn envelope(mut self, pattern: &str) -> Self {
+        pattern.clone_into(&mut self.envelope);
+        self
+    }
+
+    /// These rules instead of "everything is allowed".
+    pub fn rules(mut self, rules: &str) -> Self {
+        self.rules = Some(rules.to_owned());
+        self
+    }
+
+    /// Any further TOML at the end.
+    pub fn tail(mut self, tables: &str) -> Self {
+        self.tail.push_str(tables);
+        self
+    }
+
+    /// The gateway itself speaks TLS with this certificate.
+    pub fn tls(mut self, cert: &std::path::Path, key: &std::path::Path) -> Self {
+        self.scheme = "https";
+        let (cert, key) = (cert.display(), key.display());
+        self.gateway(&format!(
+            "tls = {{ cert = \"{cert}\", key = {{ file = \"{key}\" }} }}"
+        ))
+    }
+
+    /// The whole file.
+    pub fn text(&self, place: &Place) -> String {
+        let Place {
+            port,
+            admin,
+            folder,
+        } = place;
+        let (scheme, data) = (self.scheme, folder.join("data"));
+        let mut text = format!(
+            "[gateway]\nlisten = \"127.0.0.1:{port}\"\nadmin = \"127.0.0.1:{admin}\"\n\
+             public_url = \"{scheme}://127.0.0.1:{port}\"\ndata_dir = \"{}\"\n{}\n\
+             [identities.here]\nkind = \"local\"\n\n[agents.tester]\nowner = \"tests@example.com\"\n\
+             purpose = \"plays an agent\"\nexpires = 2099-01-01\nidentity = [\"local\"]\n\
+             envelope = {{ tools = [\"{}\"] }}\n",
+            data.display(),
+            self.gateway,
+            self.envelope
+        );
+        for (name, url, keys) in &self.servers {
+            write!(text, "\n[servers.{name}]\nurl = \"{url}\"\n{keys}\n").expect("text");
+        }
+        match &self.rules {
+            Some(rules) => text.push_str(rules),
+            None => {
+                for (name, ..) in &self.servers {
+                    text.push_str(&allow(
+                        &format!("everything on {name}"),
+                        &format!("{name}/**"),
+                    ));
+                }
+            }
+        }
+        text + &self.tail
+    }
+}
+
+/// A rule that allows `tools` to the tests' agent.
+pub fn allow(name: &str, tools: &str) -> String {
+    format!(
+        "\n[[rules]]\nname = \"{name}\"\nagents = [\"tester\"]\ntools = [\"{tools}\"]\nallow = true\n"
+    )
+}
+
+/// A rule that denies `tools` to everybody.
+pub fn deny(name: &str, tools: &str, message: &str) -> String {
+    format!("\n[[rules]]\nname = \"{name}\"\ntools = [\"{tools}\"]\ndeny = \"{message}\"\n")
+}
