@@ -24,11 +24,11 @@ pub(crate) struct Said {
 // === impl Said ===
 
 impl Said {
-    /// Names the method and the era, and holds the message against the rules both bring.
+    /// Names the method and the era.
     ///
     /// # Errors
     ///
-    /// A request in a notification's dress, a header that contradicts the body, a response in an era without them.
+    /// What is left without the gateway's own keys is read anew, which cannot fail where the whole did not.
     pub(super) fn new(
         body: Bytes,
         message: Message,
@@ -40,12 +40,27 @@ impl Said {
             .slice(Member::Method, &body)
             .and_then(|raw| Method::from_name(&text::unescape(raw)));
         let era = era(&body, &message, headers);
-        let said = Self { body, message, method, era };
-        said.check_dress()?;
-        if era == Era::Modern {
-            super::mirror::check(&said, headers)?;
+        Ok(Self { body, message, method, era })
+    }
+
+    /// Holds the message against the rules of its method and era.
+    ///
+    /// # Errors
+    ///
+    /// A method outside the table, a request in a notification's dress, a header that contradicts the body, a response
+    /// in an era without them.
+    pub(super) fn check(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        self.check_dress()?;
+        if self.era == Era::Modern {
+            super::mirror::check(self, headers)?;
         }
-        Ok(said)
+        let answers = matches!(self.class(), Class::Result | Class::Error);
+        let known = self.method.is_some_and(|method| method.from_client() && method.exists_in(self.era));
+        match self.class() {
+            _ if known || answers => Ok(()),
+            Class::Request => Err(Refusal::MethodUnknown),
+            _ => Err(Refusal::Invalid("a notification of an unknown method")),
+        }
     }
 
     /// The raw bytes of one member.
@@ -68,6 +83,12 @@ impl Said {
     pub(crate) fn answerable_id(&self) -> Option<Bytes> {
         let span = self.message.span(Member::Id)?;
         (self.class() == Class::Request).then(|| self.body.slice(span.range()))
+    }
+
+    /// What the record calls its target.
+    pub(super) fn label(&self) -> Option<Box<str>> {
+        let named = self.text(Member::Name).or_else(|| self.text(Member::Uri));
+        named.map(|text| Box::from(&*text))
     }
 
     /// What it is.

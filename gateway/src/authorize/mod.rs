@@ -91,6 +91,5 @@ impl Authorized {
 impl Evidence for Authorized {
     fn note(&self, record: &mut Record) {
         record.rule = Some(Arc::clone(self.grant.rule()));
-        record.target = self.bound.asked().said().and_then(request::label);
     }
 }

@@ -1,10 +1,10 @@
 //! The way of a call. Read this file first.
 //!
 //! ```text
-//! Inbound ─identify→ Identified ─read→ Asked ─bind→ Bound ─decide→ Authorized ─admit→ Admitted
-//!         who                   what         session       policy             limits
-//!                     ─attach→ Credentialed ─intend→ Recorded ─send→ Forwarded
-//!                     credential             record           upstream
+//! Inbound ─identify→ Identified ─read→ Read ─check→ Asked ─bind→ Bound ─decide→ Authorized
+//!         who                   what        rules        session       policy
+//!                     ─admit→ Admitted ─attach→ Credentialed ─intend→ Recorded ─send→ Forwarded
+//!                     places            credential             record           upstream
 //! ```
 //!
 //! Each stage consumes the product of the one before and returns a product only it can build, so leaving a stage out
@@ -25,7 +25,7 @@ pub(crate) use trail::{Evidence, Trail};
 
 pub use crate::audit::Record;
 
-use crate::ask::{Asked, Reading};
+use crate::ask::{Read, Reading};
 use crate::audit::{CallId, Ledger};
 use crate::forward::{Forward, Forwarded, Shared};
 use crate::identity::Identified;
@@ -59,7 +59,7 @@ impl Pipeline {
         let snapshot = self.shared.live.snapshot();
         let mut trail = self.open(call, &snapshot, &inbound.server);
         let mut response = match self.read(inbound, snapshot, &mut trail).await {
-            Ok(Reading::One(asked)) => self.answer(asked, trail).await,
+            Ok(Reading::One(read)) => self.answer(read, trail).await,
             Ok(Reading::Batch(items)) => batch::answer(self, items, trail).await,
             Err(refusal) => refuse(&refusal, &Asker::default(), trail),
         };
@@ -77,20 +77,21 @@ impl Pipeline {
         trail: &mut Trail,
     ) -> Result<Reading, Refusal> {
         let identified: Identified = trail.step(identity::identify(inbound, snapshot))?;
-        trail.step(ask::read(identified, &self.shared.mirrors).await)
+        trail.step(ask::read(identified).await)
     }
 
     /// Answers one call.
-    async fn answer(&self, asked: Asked, mut trail: Trail) -> Response<Body> {
-        let asker = asked.said().map(Asker::of).unwrap_or_default();
-        match self.run(asked, &mut trail).await {
+    async fn answer(&self, read: Read, mut trail: Trail) -> Response<Body> {
+        let asker = read.asker();
+        match self.run(read, &mut trail).await {
             Ok(forwarded) => forwarded.into_response(trail),
             Err(refusal) => refuse(&refusal, &asker, trail),
         }
     }
 
     /// The way of one call, from what is asked to what the server answers.
-    async fn run(&self, asked: Asked, trail: &mut Trail) -> Result<Forwarded, Refusal> {
+    async fn run(&self, read: Read, trail: &mut Trail) -> Result<Forwarded, Refusal> {
+        let asked = trail.step(ask::check(read, &self.shared.mirrors))?;
         let bound = trail.step(self.shared.tasks.bind(asked))?;
         let authorized = trail.step(authorize::decide(bound))?;
         let admitted = trail.step(self.shared.limits.admit(authorized))?;
