@@ -1,18 +1,18 @@
 //! Builds the gateway from its configuration: the only place that makes adapters.
 
-use crate::ask::Mirrors;
 use crate::audit::{Ledger, Record};
-use crate::config::{Config, Server as Settings, Upstream as Behind};
-use crate::forward::{Eras, Forward, Shared};
+use crate::cli::serve::House;
+use crate::config::{Config, HttpUpstream as Http, Server as Settings, Upstream as Behind};
+use crate::forward::{Eras, Shared};
 use crate::limit::Limits;
 use crate::listener::{Drain, Edge};
 use crate::live::Live;
 use crate::pipeline::Pipeline;
 use crate::snapshot::{Principals, Server, Snapshot};
-use crate::task::Tasks;
 use crate::telemetry::Metrics;
+use adapters::egress::Identity;
+use adapters::upstream::http::{self, HttpUpstream};
 use adapters::upstream::Upstream;
-use adapters::upstream::http::HttpUpstream;
 use adapters::upstream::notes::Notes;
 use adapters::wire::scan::Bounds;
 use aws_lc_rs::digest::{SHA256, digest};
@@ -24,45 +24,34 @@ use tokio::sync::mpsc::UnboundedSender;
 /// The longest number a message may hold.
 const NUMBER_MOST: usize = 64;
 
-/// A gateway, ready to serve.
-#[derive(Debug)]
-pub struct Gateway {
-    /// The way of a call.
-    pub pipeline: Arc<Pipeline>,
-    /// The snapshot in force.
-    pub live: Arc<Live<Snapshot>>,
-    /// The numbers.
-    pub metrics: Arc<Metrics>,
-    /// How it stops.
-    pub drain: Drain,
-}
-
-/// Builds the gateway that serves the configuration in `file`, loaded as `config`.
+/// Builds the house that serves the configuration in `file`, loaded as `config`.
 ///
 /// # Errors
 ///
 /// What cannot be built: a key, a certificate, a server.
-pub fn gateway(file: &Path, config: Config, tap: Option<UnboundedSender<Record>>) -> Result<Gateway, String> {
+pub fn house(
+    file: &Path,
+    config: Config,
+    tap: Option<UnboundedSender<Record>>,
+) -> Result<House<Snapshot, Pipeline>, String> {
     let metrics = Arc::new(Metrics::default());
     let drain = Drain::default();
     let first = snapshot(config, None)?;
-    let live = {
-        let file = file.to_owned();
-        Arc::new(Live::new(first, Arc::clone(&metrics), move |now: &Snapshot| {
-            let loaded = crate::config::load(&file).map_err(|broken| broken.to_string())?;
-            snapshot(loaded.config, Some(now))
-        }))
-    };
-    let ledger = Arc::new(Ledger::new(Arc::clone(&metrics), tap));
+    let file = file.to_owned();
+    let live = Arc::new(Live::new(first, Arc::clone(&metrics), move |now: &Snapshot| {
+        let loaded = crate::config::load(&file).map_err(|broken| broken.to_string())?;
+        snapshot(loaded.config, Some(now))
+    }));
     let shared = Shared {
         live: Arc::clone(&live),
-        tasks: Arc::new(Tasks::default()),
-        mirrors: Arc::new(Mirrors::default()),
-        limits: Arc::new(Limits::default()),
+        tasks: Arc::default(),
+        mirrors: Arc::default(),
+        limits: Arc::new(Limits::new(Arc::clone(&metrics))),
         draining: drain.begun().clone(),
     };
-    let pipeline = Arc::new(Pipeline::new(ledger, Forward { shared }));
-    Ok(Gateway { pipeline, live, metrics, drain })
+    let ledger = Arc::new(Ledger::new(Arc::clone(&metrics), tap));
+    let door = Arc::new(Pipeline::new(ledger, shared));
+    Ok(House { live, door, metrics, drain })
 }
 
 /// Compiles a configuration. Servers whose settings and certificates are as before keep their connections.
@@ -98,12 +87,24 @@ fn server(
     let upstream: Arc<dyn Upstream> = match &settings.upstream {
         Behind::Notes => Arc::new(Notes::default()),
         Behind::Http(http) => {
-            let upstream = HttpUpstream::new(http_settings(config, settings, http));
+            let upstream = HttpUpstream::new(&http_settings(config, settings, http));
             Arc::new(upstream.map_err(|error| format!("servers.{name}: {error}"))?)
         }
     };
     let eras = Eras::new(settings.protocol);
     Ok(Arc::new(Server { settings: settings.clone(), material, upstream, eras }))
+}
+
+fn http_settings(config: &Config, settings: &Settings, http: &Http) -> http::Settings {
+    let identity = http.client_cert.as_ref();
+    let ranges = config.gateway.allow_private.iter().chain(&http.allow_private);
+    http::Settings {
+        url: http.url.clone(),
+        allow_private: ranges.copied().collect(),
+        roots: config.gateway.ca.iter().chain(&http.ca).cloned().collect(),
+        identity: identity.map(|pair| Identity { cert: pair.cert.clone(), key: pair.key.clone() }),
+        connect: settings.deadlines.connect,
+    }
 }
 
 /// What the server's connections are made of beside its settings: the certificates as they now are.

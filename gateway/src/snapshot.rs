@@ -1,13 +1,16 @@
 //! One loaded configuration, compiled and immutable: a call takes it once, and every record carries its digest.
 
+use crate::cli::serve::Configured;
 use crate::config::{Config, Server as Settings};
 use crate::forward::Eras;
 use crate::identity::Principal;
 use crate::listener::Edge;
+use crate::live;
 use crate::task::seal::KeyRing;
 use adapters::upstream::Upstream;
 use adapters::wire::scan::Bounds;
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Everything a call needs to know of the configuration.
@@ -32,6 +35,8 @@ pub struct Snapshot {
 pub(crate) struct Server {
     /// Its settings.
     pub(crate) settings: Settings,
+    /// A digest of the certificates its connections are made with.
+    pub(crate) material: [u8; 32],
     /// What stands behind it.
     pub(crate) upstream: Arc<dyn Upstream>,
     /// What it speaks.
@@ -64,5 +69,27 @@ impl Principals {
     /// The agent that calls from this machine.
     pub(crate) fn local(&self, agent: &str) -> Option<Arc<Principal>> {
         self.local.get(agent).cloned()
+    }
+}
+
+// === impl Snapshot ===
+
+impl live::Snapshot for Snapshot {
+    fn files(&self) -> &[PathBuf] {
+        &self.config.files
+    }
+
+    fn digest(&self) -> &str {
+        &self.config.digest
+    }
+
+    fn restart_needed(&self, next: &Self) -> Vec<String> {
+        crate::config::restart_needed(&self.config, &next.config)
+    }
+}
+
+impl Configured for Snapshot {
+    fn config(&self) -> &Config {
+        &self.config
     }
 }

@@ -4,6 +4,7 @@
 //! beyond what its transport needs.
 
 pub mod http;
+pub mod notes;
 
 use ::http::{HeaderMap, Method, Response};
 use bytes::Bytes;

@@ -2,6 +2,8 @@
 //!
 //! A method outside the table is never relayed.
 
+use super::revision::Era;
+
 /// Who sends a method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sender {
@@ -10,8 +12,16 @@ enum Sender {
     Either,
 }
 
+/// In which eras a method exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Eras {
+    Legacy,
+    Modern,
+    Both,
+}
+
 macro_rules! methods {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal, $sender:ident, $kind:ident;)+) => {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal, $sender:ident, $kind:ident, $eras:ident;)+) => {
         /// A method.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Method { $(#[doc = $name] $variant,)+ }
@@ -36,6 +46,10 @@ macro_rules! methods {
                 match self { $(Self::$variant => Sender::$sender,)+ }
             }
 
+            const fn eras(self) -> Eras {
+                match self { $(Self::$variant => Eras::$eras,)+ }
+            }
+
             /// Whether it is a request; else it is a notification.
             #[must_use]
             pub const fn is_request(self) -> bool {
@@ -48,45 +62,54 @@ macro_rules! methods {
 }
 
 methods! {
-    Initialize = "initialize", Client, Request;
-    Ping = "ping", Either, Request;
-    ServerDiscover = "server/discover", Client, Request;
-    ToolsList = "tools/list", Client, Request;
-    ToolsCall = "tools/call", Client, Request;
-    ResourcesList = "resources/list", Client, Request;
-    ResourcesTemplatesList = "resources/templates/list", Client, Request;
-    ResourcesRead = "resources/read", Client, Request;
-    ResourcesSubscribe = "resources/subscribe", Client, Request;
-    ResourcesUnsubscribe = "resources/unsubscribe", Client, Request;
-    PromptsList = "prompts/list", Client, Request;
-    PromptsGet = "prompts/get", Client, Request;
-    CompletionComplete = "completion/complete", Client, Request;
-    LoggingSetLevel = "logging/setLevel", Client, Request;
-    SubscriptionsListen = "subscriptions/listen", Client, Request;
-    TasksGet = "tasks/get", Client, Request;
-    TasksResult = "tasks/result", Client, Request;
-    TasksList = "tasks/list", Client, Request;
-    TasksUpdate = "tasks/update", Client, Request;
-    TasksCancel = "tasks/cancel", Client, Request;
-    SamplingCreateMessage = "sampling/createMessage", Server, Request;
-    ElicitationCreate = "elicitation/create", Server, Request;
-    RootsList = "roots/list", Server, Request;
-    NotificationsInitialized = "notifications/initialized", Client, Notification;
-    NotificationsRootsListChanged = "notifications/roots/list_changed", Client, Notification;
-    NotificationsCancelled = "notifications/cancelled", Either, Notification;
-    NotificationsProgress = "notifications/progress", Either, Notification;
-    NotificationsMessage = "notifications/message", Server, Notification;
-    NotificationsToolsListChanged = "notifications/tools/list_changed", Server, Notification;
-    NotificationsPromptsListChanged = "notifications/prompts/list_changed", Server, Notification;
-    NotificationsResourcesListChanged = "notifications/resources/list_changed", Server, Notification;
-    NotificationsResourcesUpdated = "notifications/resources/updated", Server, Notification;
-    NotificationsElicitationComplete = "notifications/elicitation/complete", Server, Notification;
-    NotificationsSubscriptionsAcknowledged = "notifications/subscriptions/acknowledged", Server, Notification;
-    NotificationsTasksStatus = "notifications/tasks/status", Either, Notification;
-    NotificationsTasks = "notifications/tasks", Server, Notification;
+    Initialize = "initialize", Client, Request, Legacy;
+    Ping = "ping", Either, Request, Legacy;
+    ServerDiscover = "server/discover", Client, Request, Modern;
+    ToolsList = "tools/list", Client, Request, Both;
+    ToolsCall = "tools/call", Client, Request, Both;
+    ResourcesList = "resources/list", Client, Request, Both;
+    ResourcesTemplatesList = "resources/templates/list", Client, Request, Both;
+    ResourcesRead = "resources/read", Client, Request, Both;
+    ResourcesSubscribe = "resources/subscribe", Client, Request, Legacy;
+    ResourcesUnsubscribe = "resources/unsubscribe", Client, Request, Legacy;
+    PromptsList = "prompts/list", Client, Request, Both;
+    PromptsGet = "prompts/get", Client, Request, Both;
+    CompletionComplete = "completion/complete", Client, Request, Both;
+    LoggingSetLevel = "logging/setLevel", Client, Request, Legacy;
+    SubscriptionsListen = "subscriptions/listen", Client, Request, Modern;
+    TasksGet = "tasks/get", Client, Request, Both;
+    TasksResult = "tasks/result", Client, Request, Legacy;
+    TasksList = "tasks/list", Client, Request, Legacy;
+    TasksUpdate = "tasks/update", Client, Request, Modern;
+    TasksCancel = "tasks/cancel", Client, Request, Both;
+    SamplingCreateMessage = "sampling/createMessage", Server, Request, Legacy;
+    ElicitationCreate = "elicitation/create", Server, Request, Legacy;
+    RootsList = "roots/list", Server, Request, Legacy;
+    NotificationsInitialized = "notifications/initialized", Client, Notification, Legacy;
+    NotificationsRootsListChanged = "notifications/roots/list_changed", Client, Notification, Legacy;
+    NotificationsCancelled = "notifications/cancelled", Either, Notification, Both;
+    NotificationsProgress = "notifications/progress", Either, Notification, Both;
+    NotificationsMessage = "notifications/message", Server, Notification, Both;
+    NotificationsToolsListChanged = "notifications/tools/list_changed", Server, Notification, Both;
+    NotificationsPromptsListChanged = "notifications/prompts/list_changed", Server, Notification, Both;
+    NotificationsResourcesListChanged = "notifications/resources/list_changed", Server, Notification, Both;
+    NotificationsResourcesUpdated = "notifications/resources/updated", Server, Notification, Both;
+    NotificationsElicitationComplete = "notifications/elicitation/complete", Server, Notification, Legacy;
+    NotificationsSubscriptionsAcknowledged = "notifications/subscriptions/acknowledged", Server, Notification, Modern;
+    NotificationsTasksStatus = "notifications/tasks/status", Either, Notification, Legacy;
+    NotificationsTasks = "notifications/tasks", Server, Notification, Modern;
 }
 
 impl Method {
+    /// Whether it exists in this era.
+    #[must_use]
+    pub const fn exists_in(self, era: Era) -> bool {
+        matches!(
+            (self.eras(), era),
+            (Eras::Both, _) | (Eras::Legacy, Era::Legacy) | (Eras::Modern, Era::Modern)
+        )
+    }
+
     /// Whether a client may send it.
     #[must_use]
     pub const fn from_client(self) -> bool {

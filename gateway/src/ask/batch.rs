@@ -1,6 +1,6 @@
 //! A 2025-03-26 batch: sorted into calls of their own. Every other revision sends one message at a time.
 
-use super::{Ask, Asked, Context, Reading, Said};
+use super::{Ask, Context, Read, Reading, Said};
 use crate::pipeline::Refusal;
 use adapters::wire::Method;
 use adapters::wire::revision::{Era, Revision};
@@ -19,16 +19,16 @@ pub(super) fn read(context: Context, body: &Bytes) -> Result<Reading, Refusal> {
     let bounds = &context.snapshot.scan_bounds;
     let most = context.snapshot.config.gateway.bounds.batch;
     let items = adapters::wire::read_batch(body, bounds, most).map_err(Refusal::Malformed)?;
-    let mut asked = Vec::with_capacity(items.len());
+    let mut items_read = Vec::with_capacity(items.len());
     for (span, message) in items {
-        let said = Said::new(body.slice(span.range()), message, &context.headers)?;
+        let said = Said::new(body.slice(span.range()), message, bounds, &context.headers)?;
         if said.method == Some(Method::Initialize) {
             return Err(Refusal::Invalid("`initialize` must not be part of a batch"));
         }
         if said.era == Era::Modern {
             return Err(Refusal::Invalid("only revision 2025-03-26 has batches"));
         }
-        asked.push(Asked { context: context.clone(), ask: Ask::Say(said) });
+        items_read.push(Read::new(context.clone(), Ask::Say(said)));
     }
-    Ok(Reading::Batch(asked))
+    Ok(Reading::Batch(items_read))
 }

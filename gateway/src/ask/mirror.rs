@@ -56,7 +56,7 @@ fn agree(name: &'static str, value: Option<&HeaderValue>, body: &[u8]) -> Result
 }
 
 /// What a tool's definition mirrors into headers.
-pub(crate) type Annotations = Arc<[Annotation]>;
+type Annotations = Arc<[Annotation]>;
 
 /// What each caller was last shown of the tools' mirrored parameters.
 #[derive(Debug, Default)]

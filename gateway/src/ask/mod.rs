@@ -8,12 +8,12 @@ mod batch;
 mod mirror;
 mod said;
 
-pub(crate) use mirror::{Annotations, Mirrors};
+pub(crate) use mirror::{Mirrors, named};
 pub(crate) use said::Said;
 
 use crate::identity::{Identified, Principal};
 use crate::listener::body::read_body;
-use crate::pipeline::{Evidence, HeadFault, Inbound, Record, Refusal};
+use crate::pipeline::{Asker, Evidence, HeadFault, Inbound, Record, Refusal};
 use crate::snapshot::{Server, Snapshot};
 use adapters::wire::revision::Era;
 use bytes::Bytes;
@@ -21,7 +21,14 @@ use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, Method as Verb};
 use std::sync::Arc;
 
-/// One thing a proven caller asks. Made only by [`read`].
+/// What was read of a proven caller's request: sound, but not yet held against the rules of its era. Made only by
+/// [`read`].
+#[derive(Debug)]
+pub struct Read {
+    asked: Asked,
+}
+
+/// One thing a proven caller asks. Made only by [`check`].
 #[derive(Debug)]
 pub struct Asked {
     context: Context,
@@ -56,9 +63,9 @@ pub(crate) enum Ask {
 #[derive(Debug)]
 pub(crate) enum Reading {
     /// What every revision but one sends.
-    One(Asked),
+    One(Read),
     /// A 2025-03-26 batch: each item is a call of its own.
-    Batch(Vec<Asked>),
+    Batch(Vec<Read>),
 }
 
 /// Headers that say who, which session or what is meant: twice is a contradiction.
@@ -85,8 +92,8 @@ pub(crate) async fn read(identified: Identified) -> Result<Reading, Refusal> {
     let server = snapshot.servers.get(&name).cloned();
     let context = Context { snapshot, principal, name, server, headers: Arc::new(head.headers) };
     match head.method {
-        Verb::GET => Ok(Reading::One(Asked { context, ask: Ask::Listen })),
-        Verb::DELETE => Ok(Reading::One(Asked { context, ask: Ask::End })),
+        Verb::GET => Ok(Reading::One(Read::new(context, Ask::Listen))),
+        Verb::DELETE => Ok(Reading::One(Read::new(context, Ask::End))),
         _ => {
             media(&context.headers)?;
             let gateway = &context.snapshot.config.gateway;
@@ -98,14 +105,28 @@ pub(crate) async fn read(identified: Identified) -> Result<Reading, Refusal> {
     }
 }
 
+/// Holds what was read against the rules of its method and era, and against the headers that repeat it.
+///
+/// # Errors
+///
+/// A method outside the table, a message in the wrong dress, a header that says something else.
+pub(crate) fn check(read: Read, mirrors: &Mirrors) -> Result<Asked, Refusal> {
+    let asked = read.asked;
+    if let Some(said) = asked.said() {
+        said.check(&asked.context.headers)?;
+        mirrors.check(&asked.context, said)?;
+    }
+    Ok(asked)
+}
+
 fn sort(context: Context, body: Bytes) -> Result<Reading, Refusal> {
     let bounds = &context.snapshot.scan_bounds;
     if adapters::wire::is_batch(&body) {
         return batch::read(context, &body);
     }
     let message = adapters::wire::read(&body, bounds).map_err(Refusal::Malformed)?;
-    let said = Said::new(body, message, &context.headers)?;
-    Ok(Reading::One(Asked { context, ask: Ask::Say(said) }))
+    let said = Said::new(body, message, bounds, &context.headers)?;
+    Ok(Reading::One(Read::new(context, Ask::Say(said))))
 }
 
 fn single(headers: &HeaderMap) -> Result<(), Refusal> {
@@ -146,6 +167,30 @@ pub(crate) fn is_media(value: &[u8], media: &[u8]) -> bool {
         })
 }
 
+// === impl Read ===
+
+impl Read {
+    fn new(context: Context, ask: Ask) -> Self {
+        Self { asked: Asked { context, ask } }
+    }
+
+    /// What every stage needs of the request.
+    pub(crate) fn context(&self) -> &Context {
+        &self.asked.context
+    }
+
+    /// What an answer has to name.
+    pub(crate) fn asker(&self) -> Asker {
+        self.asked.said().map(Asker::of).unwrap_or_default()
+    }
+}
+
+impl Evidence for Read {
+    fn note(&self, record: &mut Record) {
+        self.asked.note(record);
+    }
+}
+
 // === impl Asked ===
 
 impl Asked {
@@ -182,12 +227,21 @@ impl Asked {
     }
 }
 
+impl Evidence for Reading {
+    fn note(&self, record: &mut Record) {
+        if let Self::One(read) = self {
+            read.note(record);
+        }
+    }
+}
+
 impl Evidence for Asked {
     fn note(&self, record: &mut Record) {
         match &self.ask {
             Ask::Say(said) => {
                 record.method = said.method.map(adapters::wire::Method::name);
                 record.bytes_in = said.body.len() as u64;
+                record.target = said.label();
             }
             Ask::Listen => record.method = Some("GET"),
             Ask::End => record.method = Some("DELETE"),

@@ -2,6 +2,7 @@
 
 use crate::pipeline::Refusal;
 use adapters::wire::revision::{Era, Revision};
+use adapters::wire::scan::Bounds;
 use adapters::wire::{Class, Member, Message, Method, text};
 use bytes::Bytes;
 use http::HeaderMap;
@@ -23,22 +24,43 @@ pub(crate) struct Said {
 // === impl Said ===
 
 impl Said {
-    /// Names the method and the era, and holds the message against the rules both bring.
+    /// Names the method and the era.
     ///
     /// # Errors
     ///
-    /// A request in a notification's dress, a header that contradicts the body, a response in an era without them.
-    pub(super) fn new(body: Bytes, message: Message, headers: &HeaderMap) -> Result<Self, Refusal> {
+    /// What is left without the gateway's own keys is read anew, which cannot fail where the whole did not.
+    pub(super) fn new(
+        body: Bytes,
+        message: Message,
+        bounds: &Bounds,
+        headers: &HeaderMap,
+    ) -> Result<Self, Refusal> {
+        let (body, message) = without_gateway_keys(body, message, bounds)?;
         let method = message
             .slice(Member::Method, &body)
             .and_then(|raw| Method::from_name(&text::unescape(raw)));
         let era = era(&body, &message, headers);
-        let said = Self { body, message, method, era };
-        said.check_dress()?;
-        if era == Era::Modern {
-            super::mirror::check(&said, headers)?;
+        Ok(Self { body, message, method, era })
+    }
+
+    /// Holds the message against the rules of its method and era.
+    ///
+    /// # Errors
+    ///
+    /// A method outside the table, a request in a notification's dress, a header that contradicts the body, a response
+    /// in an era without them.
+    pub(super) fn check(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        self.check_dress()?;
+        if self.era == Era::Modern {
+            super::mirror::check(self, headers)?;
         }
-        Ok(said)
+        let answers = matches!(self.class(), Class::Result | Class::Error);
+        let known = self.method.is_some_and(|method| method.from_client() && method.exists_in(self.era));
+        match self.class() {
+            _ if known || answers => Ok(()),
+            Class::Request => Err(Refusal::MethodUnknown),
+            _ => Err(Refusal::Invalid("a notification of an unknown method")),
+        }
     }
 
     /// The raw bytes of one member.
@@ -55,6 +77,18 @@ impl Said {
     /// The raw id of a request or response.
     pub(crate) fn id(&self) -> Option<&[u8]> {
         self.raw(Member::Id)
+    }
+
+    /// The raw id of a message that gets an answer.
+    pub(crate) fn answerable_id(&self) -> Option<Bytes> {
+        let span = self.message.span(Member::Id)?;
+        (self.class() == Class::Request).then(|| self.body.slice(span.range()))
+    }
+
+    /// What the record calls its target.
+    pub(super) fn label(&self) -> Option<Box<str>> {
+        let named = self.text(Member::Name).or_else(|| self.text(Member::Uri));
+        named.map(|text| Box::from(&*text))
     }
 
     /// What it is.
@@ -75,6 +109,21 @@ impl Said {
                 Err(Refusal::Invalid("in this revision a client sends no responses"))
             }
             _ => Ok(()),
+        }
+    }
+}
+
+/// `_meta` keys under `dev.hopgate/` are the gateway's: a client's are taken off before anything reads the message.
+fn without_gateway_keys(
+    body: Bytes,
+    message: Message,
+    bounds: &Bounds,
+) -> Result<(Bytes, Message), Refusal> {
+    match message.without_gateway_keys(&body) {
+        None => Ok((body, message)),
+        Some(body) => {
+            let message = adapters::wire::read(&body, bounds).map_err(Refusal::Malformed)?;
+            Ok((body, message))
         }
     }
 }

@@ -8,7 +8,8 @@ pub use record::{CallId, Ending, Record};
 
 use crate::credentials::Credentialed;
 use crate::pipeline::{Evidence, Refusal};
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::Metrics;
+use crate::telemetry::metrics::Outcome;
 use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -39,19 +40,30 @@ impl Ledger {
     ///
     /// # Errors
     ///
-    /// [`Refusal::Draining`] when nothing may begin any more.
+    /// None in this version: the log takes every record.
     pub(crate) fn intend(&self, credentialed: Credentialed) -> Result<Recorded, Refusal> {
-        self.metrics.calls_sent.add(1);
         Ok(Recorded { credentialed })
     }
 
     /// Takes a finished record. Never waits, never fails: it runs in destructors.
     pub(crate) fn deliver(&self, record: Record) {
-        self.metrics.call(&record);
+        self.count(&record);
         log(&record);
         if let Some(tap) = &self.tap {
             // The reader may have gone; the record is in the log all the same.
             let _ = tap.send(record);
+        }
+    }
+
+    fn count(&self, record: &Record) {
+        self.metrics.calls.count(match record.ending {
+            Ending::Answered | Ending::ServerError | Ending::Absorbed => Outcome::Answered,
+            Ending::Refused(_) => Outcome::Refused,
+            Ending::Broken | Ending::TimedOut => Outcome::Upstream,
+            Ending::Abandoned => Outcome::Cancelled,
+        });
+        if let Some(kind) = record.refusal() {
+            self.metrics.refusals.count(kind);
         }
     }
 }
@@ -72,7 +84,7 @@ fn log(record: &Record) {
         }
         Ending::Refused(kind) => {
             tracing::info!(target: "hopgate::call", call = %record.call, agent = agent(record), server = %record.server,
-                method = record.method, tool = record.target.as_deref(), refused = kind,
+                method = record.method, tool = record.target.as_deref(), refused = kind.name(),
                 reason = record.reason.as_deref(), "call refused");
         }
         Ending::Broken | Ending::TimedOut => {

@@ -2,6 +2,7 @@
 
 use crate::identity::Principal;
 use crate::pipeline::Refusal;
+use crate::telemetry::metrics::Refused;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +21,7 @@ pub enum Ending {
     /// Answered with the server's own error, or a tool result that says it failed.
     ServerError,
     /// Refused here.
-    Refused(&'static str),
+    Refused(Refused),
     /// The server broke off within its answer.
     Broken,
     /// The caller went away first.
@@ -143,7 +144,7 @@ impl Record {
     /// Notes why the call was refused.
     pub(crate) fn refuse(&mut self, refusal: &Refusal) {
         self.reason = Some(refusal.reason());
-        self.ending = Ending::Refused(refusal.kind());
+        self.ending = refusal.ending();
     }
 
     /// Fixes how the call ended and how long it took.
@@ -154,7 +155,7 @@ impl Record {
 
     /// The refusal's short name, if it was one.
     #[must_use]
-    pub fn refusal(&self) -> Option<&'static str> {
+    pub fn refusal(&self) -> Option<Refused> {
         match self.ending {
             Ending::Refused(kind) => Some(kind),
             _ => None,

@@ -90,7 +90,6 @@ impl Authorized {
 
 impl Evidence for Authorized {
     fn note(&self, record: &mut Record) {
-        record.rule = self.grant.rule().map(Arc::from);
-        record.target = self.bound.asked().said().and_then(request::label);
+        record.rule = Some(Arc::clone(self.grant.rule()));
     }
 }

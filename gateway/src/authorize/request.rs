@@ -19,7 +19,7 @@ pub(super) enum Target<'a> {
 ///
 /// # Errors
 ///
-/// [`Refusal::MethodUnknown`] outside the table; [`Refusal::ParamMissing`] where the message does not name its target.
+/// [`Refusal::ParamMissing`] where the message does not name its target.
 pub(super) fn target(bound: &Bound) -> Result<Target<'_>, Refusal> {
     let said = match bound.asked().ask() {
         Ask::Listen | Ask::End => return Ok(Target::Server),
@@ -28,12 +28,8 @@ pub(super) fn target(bound: &Bound) -> Result<Target<'_>, Refusal> {
     if matches!(said.class(), Class::Result | Class::Error) {
         return Ok(Target::Server);
     }
-    let Some(method) = said.method.filter(|method| method.from_client()) else {
-        return Err(match said.class() {
-            Class::Request => Refusal::MethodUnknown,
-            _ => Refusal::Invalid("a notification of an unknown method"),
-        });
-    };
+    // What is in no table was refused before it came here; it stays refused.
+    let method = said.method.ok_or(Refusal::MethodUnknown)?;
     match method {
         Method::ToolsCall => named(said, Member::Name, "params.name").map(Target::Tool),
         Method::PromptsGet => named(said, Member::Name, "params.name").map(Target::Prompt),
@@ -56,12 +52,6 @@ fn reference(said: &Said) -> Result<Target<'_>, Refusal> {
 
 fn named<'a>(said: &'a Said, member: Member, which: &'static str) -> Result<Cow<'a, str>, Refusal> {
     said.text(member).ok_or(Refusal::ParamMissing(which))
-}
-
-/// What the record calls the target.
-pub(super) fn label(said: &Said) -> Option<Box<str>> {
-    let named = said.text(Member::Name).or_else(|| said.text(Member::Uri));
-    named.map(|text| Box::from(&*text))
 }
 
 /// A notification passes when it speaks of what is open between this client and this server.
@@ -111,9 +101,11 @@ impl<'a> Target<'a> {
     /// What the caller learns: nothing more than that what it cannot see is unknown.
     pub(super) fn refuse(self, denial: policy::Denial) -> Refusal {
         if denial.visible() {
-            return Refusal::Denied(Denial {
-                rule: denial.rule().map(str::to_owned),
-                message: denial.message().to_owned(),
+            return Refusal::Denied(match denial.reason() {
+                policy::Reason::Rule { name, message } => {
+                    Denial { rule: Some(name.to_string()), message: message.to_string() }
+                }
+                _ => Denial { rule: None, message: "not allowed".to_owned() },
             });
         }
         match self {

@@ -1,5 +1,6 @@
 //! The command line: one file per command, one match.
 
+mod demo;
 pub mod serve;
 
 use std::io;
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use crate::{assemble, config};
 use tokio::runtime::{Builder, Runtime};
 
 /// hopgate: a transparent gateway between AI agents and their tools.
@@ -77,16 +79,12 @@ pub enum Format {
 
 /// Does what was asked for.
 pub fn run(cli: &Cli) -> ExitCode {
-    match cli.command {
-        Command::Serve
-        | Command::Check
-        | Command::Schema
-        | Command::Demo
-        | Command::Key { action: Key::New }
-        | Command::Completions { .. } => {
-            eprintln!("hopgate: the rooms behind this command are not joined yet");
-            ExitCode::FAILURE
-        }
+    match &cli.command {
+        Command::Serve => serve::run(&cli.log, config::load(&cli.config).map(|loaded| loaded.config), |config| {
+            assemble::house(&cli.config, config, None)
+        }),
+        Command::Demo => demo::run(&cli.log),
+        _ => ExitCode::FAILURE,
     }
 }
 

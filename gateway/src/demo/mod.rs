@@ -6,13 +6,15 @@
 mod agent;
 mod tree;
 
-use crate::assemble::Gateway;
+use crate::assemble;
 use crate::audit::Record;
+use crate::cli::serve;
 use crate::config;
 use agent::{Agent, Outcome};
 use serde_json::json;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
+use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// What the demo's gateway is configured with; `PORT` and `ADMIN` are filled in.
@@ -30,8 +32,7 @@ pub(crate) async fn run(folder: &Path) -> Result<String, String> {
     std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
     let loaded = config::load(&path).map_err(|broken| broken.to_string())?;
     let (tap, mut records) = unbounded_channel();
-    let gateway = Gateway::assemble(loaded.config, Some(tap))?;
-    let serving = gateway.serve().await?;
+    let serving = serve::open(assemble::house(&path, loaded.config, Some(tap))?)?;
     let at = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
 
     let mut page = tree::Page::new(port);
@@ -41,7 +42,7 @@ pub(crate) async fn run(folder: &Path) -> Result<String, String> {
     page.chain("an agent that speaks per request (2026-07-28)");
     let told = session(at, true).await?;
     page.records(drain(&mut records), &told);
-    serving.stop().await;
+    serving.close(Duration::from_secs(1)).await;
     Ok(page.finish())
 }
 

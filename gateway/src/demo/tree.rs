@@ -56,7 +56,7 @@ fn line(record: &Record) -> String {
     let micros = record.took.as_micros();
     let took = format!("{}.{:03} ms", micros / 1000, micros % 1000);
     let how = match record.ending {
-        Ending::Refused(kind) => format!("refused ({kind})"),
+        Ending::Refused(kind) => format!("refused ({})", kind.name()),
         ending => ending.name().to_owned(),
     };
     let why = match (&record.rule, &record.reason) {

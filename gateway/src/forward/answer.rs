@@ -8,7 +8,7 @@ use adapters::wire::answer::{AnswerFlaw, Facts, Options, Reader};
 use adapters::wire::list::{self, ListKind};
 use adapters::wire::revision::Revision;
 use adapters::wire::splice;
-use adapters::wire::{Method, header, text};
+use adapters::wire::{Method, header};
 use bytes::Bytes;
 
 /// A whole answer as the caller gets it.

@@ -28,7 +28,7 @@ pub(super) enum Judged {
 
 /// Whether the stream's caller may still reach anything on its server.
 pub(super) fn reaches(events: &Events) -> bool {
-    let snapshot = events.shared.live.current();
+    let snapshot = events.shared.live.snapshot();
     Sight::of(events.call.authorized.bound().asked().context()).under(&snapshot).reaches()
 }
 
@@ -114,7 +114,7 @@ fn batch(events: &mut Events, event: &Event) -> Judged {
 fn message(events: &mut Events, data: &Bytes) -> Spoken {
     let bounds = &events.call.authorized.bound().asked().context().snapshot.scan_bounds;
     match hear(data, bounds) {
-        Ok(Heard::Answer { id }) => answered(events, data, id.of(data)),
+        Ok(Heard::Answer { id }) => answered(events, data, &id),
         Ok(Heard::Message(message)) => unasked(events, data, &message),
         // A message that means nothing certain is not passed on, and an answer is still waited for.
         Err(_) => Spoken::Withhold,
@@ -145,7 +145,7 @@ fn answered(events: &mut Events, data: &Bytes, id: &[u8]) -> Spoken {
 
 /// A notification or a request of the server.
 fn unasked(events: &mut Events, data: &Bytes, message: &Message) -> Spoken {
-    let snapshot = events.shared.live.current();
+    let snapshot = events.shared.live.snapshot();
     let bound = events.call.authorized.bound();
     let sight = Sight::of(bound.asked().context()).under(&snapshot);
     if events.call.authorized.opens_stream() && !sight.reaches() {

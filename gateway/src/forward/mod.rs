@@ -3,12 +3,15 @@
 //! Nothing is sent twice. The answer's head is read here; its body is relayed as it comes, read no further than the
 //! stages need.
 
+mod answer;
 mod era;
 mod events;
 mod head;
+mod judge;
 mod plain;
 mod relay;
 mod request;
+mod seals;
 
 pub(crate) use era::{Eras, Speaks};
 pub(crate) use relay::{End, Relay};
@@ -20,7 +23,7 @@ use crate::limit::{Limits, Slot};
 use crate::live::Live;
 use crate::pipeline::{Body, Evidence, Record, Refusal, Trail, UpstreamFault};
 use crate::snapshot::Snapshot;
-use crate::task::Tasks;
+use crate::task::{Session, Tasks};
 use adapters::upstream::ReplyBody;
 use adapters::wire::revision::Era;
 use adapters::wire::{Class, Method};
@@ -75,17 +78,24 @@ pub(crate) struct Call {
     pub(crate) authorized: Authorized,
     pub(crate) slot: Option<Slot>,
     pub(crate) deadline: Instant,
+    /// The session an `initialize` was just given.
+    pub(crate) begun: Option<Arc<Session>>,
 }
 
 /// The stage.
 #[derive(Debug)]
 pub(crate) struct Forward {
-    pub(crate) shared: Shared,
+    shared: Shared,
 }
 
 // === impl Forward ===
 
 impl Forward {
+    /// The stage over what relays share.
+    pub(crate) fn new(shared: Shared) -> Self {
+        Self { shared }
+    }
+
     /// Sends a recorded call and reads the head of its answer.
     ///
     /// # Errors
@@ -98,7 +108,7 @@ impl Forward {
         }
         era_allows(&authorized)?;
         let deadline = Instant::now() + authorized.server().settings.deadlines.call;
-        let call = Call { authorized, slot, deadline };
+        let call = Call { authorized, slot, deadline, begun: None };
         let exchange = request::exchange(&call.authorized);
         call.opened();
         let upstream = &call.authorized.server().upstream;

@@ -4,10 +4,11 @@
 
 use crate::ask::{Ask, Asked, named};
 use crate::authorize::Authorized;
+use crate::task::Bound;
 use adapters::upstream::Exchange;
 use adapters::wire::revision::Era;
 use adapters::wire::splice::{self, Edit};
-use adapters::wire::{header, text};
+use adapters::wire::{code, header, text};
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method as Verb};
@@ -39,13 +40,7 @@ fn body(call: &Authorized) -> Bytes {
     let Some(said) = call.bound().asked().said() else {
         return Bytes::new();
     };
-    let own = said.message.gateway_members(&said.body);
-    let opened = call.bound().edits();
-    if own.is_empty() && opened.is_empty() && call.cuts().is_empty() {
-        return said.body.clone();
-    }
-    let mut edits: Vec<Edit> = own;
-    edits.extend(opened.iter().chain(call.cuts()).cloned());
+    let edits: Vec<Edit> = call.bound().edits().iter().chain(call.cuts()).cloned().collect();
     splice::apply(&said.body, edits)
 }
 
@@ -84,7 +79,7 @@ fn mirror(call: &Authorized, asked: &Asked, to: &mut HeaderMap) {
     }
     let name = match call.bound().opened_name() {
         Some(own) => Some(header::encode(own)),
-        None => named(said).map(|raw| header::encode(&text::unescape(raw))),
+        None => named(said).map(|raw| header::encode(&text::unescape(raw)).into_owned().into()),
     };
     if let Some(value) = name.and_then(|name| HeaderValue::from_str(&name).ok()) {
         to.insert(HeaderName::from_static("mcp-name"), value);
@@ -94,4 +89,24 @@ fn mirror(call: &Authorized, asked: &Asked, to: &mut HeaderMap) {
             to.append(name.clone(), value.clone());
         }
     }
+}
+
+/// The answer to a request of the server that its client will not see.
+pub(super) fn decline(bound: &Bound, id: &Bytes) -> Exchange {
+    let mut headers = HeaderMap::with_capacity(4);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
+    let version = HeaderName::from_static("mcp-protocol-version");
+    if let Some(value) = bound.asked().context().headers.get(&version) {
+        headers.insert(version, value.clone());
+    }
+    if let Some(id) = bound.session().and_then(|session| session.upstream_id.as_ref()) {
+        headers.insert(HeaderName::from_static("mcp-session-id"), id.clone());
+    }
+    let id = String::from_utf8_lossy(id);
+    let body = format!(
+        "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{{\"code\":{},\"message\":\"The client cannot be asked this\"}}}}",
+        code::METHOD_NOT_FOUND
+    );
+    Exchange { method: Verb::POST, headers, body: Bytes::from(body) }
 }

@@ -4,6 +4,7 @@
 
 use crate::authorize::Authorized;
 use crate::pipeline::{Evidence, Record, Refusal};
+use crate::telemetry::Metrics;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -15,20 +16,27 @@ pub struct Admitted {
 }
 
 /// Places of this process.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Limits {
     streams: Arc<AtomicUsize>,
+    metrics: Arc<Metrics>,
 }
 
 /// A place among the open streams: dropping it frees it.
 #[derive(Debug)]
 pub(crate) struct Slot {
     streams: Arc<AtomicUsize>,
+    metrics: Arc<Metrics>,
 }
 
 // === impl Limits ===
 
 impl Limits {
+    /// All places free; how many are taken shows in the metrics.
+    pub(crate) fn new(metrics: Arc<Metrics>) -> Self {
+        Self { streams: Arc::default(), metrics }
+    }
+
     /// Takes a place for a call that opens a stream, and refuses any call while no place is left for its answer.
     ///
     /// # Errors
@@ -49,18 +57,17 @@ impl Limits {
         let taken = self.streams.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |open| {
             (open < most).then_some(open + 1)
         });
-        taken.is_ok().then(|| Slot { streams: Arc::clone(&self.streams) })
-    }
-
-    /// Streams open now.
-    pub(crate) fn streams(&self) -> usize {
-        self.streams.load(Ordering::Relaxed)
+        taken.is_ok().then(|| {
+            self.metrics.streams.add(1);
+            Slot { streams: Arc::clone(&self.streams), metrics: Arc::clone(&self.metrics) }
+        })
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
         self.streams.fetch_sub(1, Ordering::Relaxed);
+        self.metrics.streams.add(-1);
     }
 }
 
@@ -83,11 +90,13 @@ mod tests {
 
     #[test]
     fn a_place_is_free_again_when_dropped() {
-        let limits = Limits::default();
+        let metrics = std::sync::Arc::default();
+        let limits = Limits::new(std::sync::Arc::clone(&metrics));
         let slot = limits.slot(1);
         assert!(slot.is_some() && limits.slot(1).is_none());
+        assert_eq!(metrics.streams.value(), 1);
         drop(slot);
-        assert_eq!(limits.streams(), 0);
+        assert_eq!(metrics.streams.value(), 0);
         assert!(limits.slot(1).is_some());
     }
 }

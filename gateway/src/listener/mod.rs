@@ -17,7 +17,7 @@ mod tls;
 #[cfg(test)]
 mod tests;
 
-use std::convert::Infallible;
+use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -42,8 +42,8 @@ use crate::telemetry::metrics::Shut;
 
 /// Where requests for MCP endpoints go.
 pub trait Door: Send + Sync + 'static {
-    /// An answer's body; a failure has to show in how it ends, not as an error.
-    type Body: Body<Data = Bytes, Error = Infallible> + Send + 'static;
+    /// An answer's body; an error cuts the connection, so that nobody takes a part for the whole.
+    type Body: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static;
 
     /// What the listener needs of the current snapshot; asked once per connection and per request.
     fn edge(&self) -> Arc<Edge>;

@@ -3,19 +3,20 @@
 //! The answer is one array when all answers are plain, else one event each, in the order they were asked.
 
 use super::reply::{self, json, plain};
-use super::{Asker, Body, Pipeline, Refusal, Trail, refuse};
-use crate::ask::Asked;
+use super::{Asker, Body, Evidence as _, Pipeline, Refusal, Trail, refuse};
+use crate::ask::Read;
 use crate::audit::{CallId, Ending};
 use crate::forward::Part;
 use adapters::wire::revision::Revision;
 use bytes::{Bytes, BytesMut};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Response, StatusCode};
+use std::sync::Arc;
 
 /// Answers a batch.
-pub(super) async fn answer(pipeline: &Pipeline, items: Vec<Asked>, trail: Trail) -> Response<Body> {
+pub(super) async fn answer(pipeline: &Pipeline, items: Vec<Read>, trail: Trail) -> Response<Body> {
     let negotiated = match items.first() {
-        Some(first) => pipeline.tasks.negotiated(first),
+        Some(first) => pipeline.shared.tasks.negotiated(first.context()),
         None => Ok(None),
     };
     match negotiated {
@@ -27,22 +28,22 @@ pub(super) async fn answer(pipeline: &Pipeline, items: Vec<Asked>, trail: Trail)
         Err(refusal) => return refuse(&refusal, &Asker::default(), trail),
     }
     let mut parts = Vec::with_capacity(items.len());
-    for asked in items {
-        parts.push(item(pipeline, asked).await);
+    for read in items {
+        parts.push(item(pipeline, read).await);
     }
     trail.close(Ending::Answered);
     join(parts)
 }
 
-async fn item(pipeline: &Pipeline, asked: Asked) -> Part {
-    let context = asked.context();
+async fn item(pipeline: &Pipeline, read: Read) -> Part {
+    let context = read.context();
     let mut trail = pipeline.open(CallId::new(), &context.snapshot, &context.name);
-    let asked = match trail.step(Ok(asked)) {
-        Ok(asked) => asked,
-        Err(_) => return Part::None,
-    };
-    let asker = asked.said().map(Asker::of).unwrap_or_default();
-    match pipeline.run(asked, &mut trail).await {
+    trail.amend(|record| {
+        record.principal = Some(Arc::clone(&context.principal));
+        read.note(record);
+    });
+    let asker = read.asker();
+    match pipeline.run(read, &mut trail).await {
         Ok(forwarded) => forwarded.into_part(trail).await,
         Err(refusal) => {
             let message = reply::message(&refusal, &asker);

@@ -4,6 +4,7 @@ use super::trail::Trail;
 use crate::audit::Ending;
 use crate::forward::Relay;
 use bytes::Bytes;
+use std::collections::VecDeque;
 use http_body::{Frame, SizeHint};
 use std::fmt;
 use std::pin::Pin;
@@ -19,6 +20,10 @@ pub struct Body {
 enum Content {
     Empty,
     Whole(Bytes),
+    /// Several pieces in hand.
+    Chunks(VecDeque<Bytes>),
+    /// One body after another.
+    Series(VecDeque<Body>),
     /// Boxed: ten thousand idle streams are ten thousand of these.
     Relay(Box<Relayed>),
 }
@@ -49,6 +54,47 @@ impl Body {
         Self { content }
     }
 
+    /// Pieces in hand.
+    pub(crate) fn chunks(mut chunks: Vec<Bytes>) -> Self {
+        chunks.retain(|chunk| !chunk.is_empty());
+        if chunks.len() <= 1 {
+            return Self::whole(chunks.pop().unwrap_or_default());
+        }
+        Self { content: Content::Chunks(chunks.into()) }
+    }
+
+    /// One body after another.
+    pub(crate) fn series(bodies: impl IntoIterator<Item = Self>) -> Self {
+        Self { content: Content::Series(bodies.into_iter().collect()) }
+    }
+
+    /// The bytes in hand.
+    pub(crate) fn length(&self) -> u64 {
+        match &self.content {
+            Content::Empty | Content::Relay(_) | Content::Series(_) => 0,
+            Content::Whole(bytes) => bytes.len() as u64,
+            Content::Chunks(chunks) => chunks.iter().map(|chunk| chunk.len() as u64).sum(),
+        }
+    }
+
+    fn poll_series(
+        &mut self,
+        mut bodies: VecDeque<Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        use http_body::Body as _;
+        while let Some(body) = bodies.front_mut() {
+            match Pin::new(body).poll_frame(context) {
+                Poll::Ready(None) => drop(bodies.pop_front()),
+                polled => {
+                    self.content = Content::Series(bodies);
+                    return polled;
+                }
+            }
+        }
+        Poll::Ready(None)
+    }
+
     /// A relay; the trail closes with it.
     pub(crate) fn relay(relay: Relay, trail: Trail) -> Self {
         Self { content: Content::Relay(Box::new(Relayed { relay, trail: Some(trail) })) }
@@ -66,6 +112,12 @@ impl http_body::Body for Body {
         match std::mem::replace(&mut self.content, Content::Empty) {
             Content::Empty => Poll::Ready(None),
             Content::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+            Content::Chunks(mut chunks) => {
+                let chunk = chunks.pop_front();
+                self.content = if chunks.is_empty() { Content::Empty } else { Content::Chunks(chunks) };
+                Poll::Ready(chunk.map(|chunk| Ok(Frame::data(chunk))))
+            }
+            Content::Series(bodies) => self.poll_series(bodies, context),
             Content::Relay(mut relayed) => {
                 let polled = relayed.poll(context);
                 if !matches!(polled, Poll::Ready(None | Some(Err(Cut)))) {
@@ -83,7 +135,8 @@ impl http_body::Body for Body {
     fn size_hint(&self) -> SizeHint {
         match &self.content {
             Content::Empty => SizeHint::with_exact(0),
-            Content::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Content::Whole(_) | Content::Chunks(_) => SizeHint::with_exact(self.length()),
+            Content::Series(_) => SizeHint::default(),
             Content::Relay(relayed) => relayed.relay.size_hint(),
         }
     }

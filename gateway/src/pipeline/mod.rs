@@ -1,10 +1,10 @@
 //! The way of a call. Read this file first.
 //!
 //! ```text
-//! Inbound ─identify→ Identified ─read→ Asked ─bind→ Bound ─decide→ Authorized ─admit→ Admitted
-//!         who                   what         session       policy             limits
-//!                     ─attach→ Credentialed ─intend→ Recorded ─send→ Forwarded
-//!                     credential             record           upstream
+//! Inbound ─identify→ Identified ─read→ Read ─check→ Asked ─bind→ Bound ─decide→ Authorized
+//!         who                   what        rules        session       policy
+//!                     ─admit→ Admitted ─attach→ Credentialed ─intend→ Recorded ─send→ Forwarded
+//!                     places            credential             record           upstream
 //! ```
 //!
 //! Each stage consumes the product of the one before and returns a product only it can build, so leaving a stage out
@@ -12,27 +12,25 @@
 
 mod batch;
 mod body;
-mod inbound;
+pub mod inbound;
 mod refusal;
 mod reply;
 mod trail;
 
 pub use body::{Body, Cut};
 pub use inbound::{Inbound, Peer};
-pub use refusal::{BodyFault, Denial, HeadFault, Refusal, UpstreamFault};
-pub(crate) use reply::Asker;
+pub use refusal::{Denial, HeadFault, Refusal, UpstreamFault};
+pub(crate) use reply::{Asker, message};
 pub(crate) use trail::{Evidence, Trail};
 
 pub use crate::audit::Record;
 
-use crate::ask::{Asked, Mirrors, Reading};
+use crate::ask::{Read, Reading};
 use crate::audit::{CallId, Ledger};
-use crate::forward::{Forward, Forwarded};
+use crate::forward::{Forward, Forwarded, Shared};
 use crate::identity::Identified;
-use crate::limit::Limits;
-use crate::live::Live;
+use crate::listener::{Door, Edge};
 use crate::snapshot::Snapshot;
-use crate::task::Tasks;
 use crate::{ask, authorize, credentials, identity};
 use http::{HeaderName, Response};
 use std::sync::Arc;
@@ -40,25 +38,28 @@ use std::sync::Arc;
 /// The stages and what they remember between calls.
 #[derive(Debug)]
 pub struct Pipeline {
-    pub(crate) live: Arc<Live<Snapshot>>,
-    pub(crate) ledger: Arc<Ledger>,
-    pub(crate) tasks: Arc<Tasks>,
-    pub(crate) mirrors: Mirrors,
-    pub(crate) limits: Limits,
-    pub(crate) forward: Forward,
+    ledger: Arc<Ledger>,
+    shared: Shared,
+    forward: Forward,
 }
 
 /// Names the call in every answer: `hopgate` knows the rest under this id.
 const CALL: HeaderName = HeaderName::from_static("hopgate-call");
 
 impl Pipeline {
+    /// The stages over what they share.
+    pub(crate) fn new(ledger: Arc<Ledger>, shared: Shared) -> Self {
+        let forward = Forward::new(shared.clone());
+        Self { ledger, shared, forward }
+    }
+
     /// Handles one request and records every call in it, whatever happens.
     pub async fn handle(&self, inbound: Inbound) -> Response<Body> {
         let call = CallId::new();
-        let snapshot = self.live.current();
+        let snapshot = self.shared.live.snapshot();
         let mut trail = self.open(call, &snapshot, &inbound.server);
         let mut response = match self.read(inbound, snapshot, &mut trail).await {
-            Ok(Reading::One(asked)) => self.answer(asked, trail).await,
+            Ok(Reading::One(read)) => self.answer(read, trail).await,
             Ok(Reading::Batch(items)) => batch::answer(self, items, trail).await,
             Err(refusal) => refuse(&refusal, &Asker::default(), trail),
         };
@@ -76,23 +77,24 @@ impl Pipeline {
         trail: &mut Trail,
     ) -> Result<Reading, Refusal> {
         let identified: Identified = trail.step(identity::identify(inbound, snapshot))?;
-        trail.step(ask::read(identified, &self.mirrors).await)
+        trail.step(ask::read(identified).await)
     }
 
     /// Answers one call.
-    async fn answer(&self, asked: Asked, mut trail: Trail) -> Response<Body> {
-        let asker = asked.said().map(Asker::of).unwrap_or_default();
-        match self.run(asked, &mut trail).await {
+    async fn answer(&self, read: Read, mut trail: Trail) -> Response<Body> {
+        let asker = read.asker();
+        match self.run(read, &mut trail).await {
             Ok(forwarded) => forwarded.into_response(trail),
             Err(refusal) => refuse(&refusal, &asker, trail),
         }
     }
 
     /// The way of one call, from what is asked to what the server answers.
-    async fn run(&self, asked: Asked, trail: &mut Trail) -> Result<Forwarded, Refusal> {
-        let bound = trail.step(self.tasks.bind(asked))?;
+    async fn run(&self, read: Read, trail: &mut Trail) -> Result<Forwarded, Refusal> {
+        let asked = trail.step(ask::check(read, &self.shared.mirrors))?;
+        let bound = trail.step(self.shared.tasks.bind(asked))?;
         let authorized = trail.step(authorize::decide(bound))?;
-        let admitted = trail.step(self.limits.admit(authorized))?;
+        let admitted = trail.step(self.shared.limits.admit(authorized))?;
         let credentialed = trail.step(credentials::attach(admitted))?;
         let recorded = trail.step(self.ledger.intend(credentialed))?;
         trail.step(self.forward.send(recorded).await)
@@ -110,4 +112,16 @@ fn refuse(refusal: &Refusal, asker: &Asker, mut trail: Trail) -> Response<Body> 
     let ending = refusal.ending();
     trail.close(ending);
     reply::refuse(refusal, asker)
+}
+
+impl Door for Pipeline {
+    type Body = Body;
+
+    fn edge(&self) -> Arc<Edge> {
+        Arc::clone(&self.shared.live.look().edge)
+    }
+
+    async fn call(&self, inbound: Inbound) -> Response<Body> {
+        self.handle(inbound).await
+    }
 }

@@ -2,6 +2,9 @@
 //!
 //! What the caller learns of it is `reply.rs`; what the operator learns is [`Refusal::reason`].
 
+use crate::audit::Ending;
+use crate::listener::BodyFault;
+use crate::telemetry::metrics::Refused;
 use adapters::upstream::UpstreamError;
 use adapters::wire::scan::Flaw;
 use std::fmt;
@@ -29,6 +32,10 @@ pub enum Refusal {
     Body(BodyFault),
     /// A method outside the closed table.
     MethodUnknown,
+    /// A request that does not name what it is about.
+    ParamMissing(&'static str),
+    /// A response or notification that belongs to nothing open: accepted, and sent nowhere.
+    Unasked(&'static str),
     /// A handle (`requestState`, task id) that was not sealed here for this caller and request.
     HandleUnknown(&'static str),
     /// A tool no rule lets the caller see.
@@ -66,17 +73,6 @@ pub enum HeadFault {
     Value(&'static str),
 }
 
-/// Why a body could not be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BodyFault {
-    /// Larger than `bounds.body`.
-    TooLarge,
-    /// Not whole within `deadlines.body`.
-    Slow,
-    /// The caller broke off.
-    Broken,
-}
-
 /// A decision against a call the caller may see.
 #[derive(Debug)]
 pub struct Denial {
@@ -106,31 +102,40 @@ pub enum UpstreamFault {
 // === impl Refusal ===
 
 impl Refusal {
-    /// A short, bounded name for metrics and records.
+    /// Which kind it is, for metrics and records.
     #[must_use]
-    pub fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> Refused {
         match self {
-            Self::Unproven(_) => "unproven",
-            Self::AgentUnavailable(_) => "agent_unavailable",
-            Self::ServerUnknown => "server_unknown",
-            Self::SessionUnknown => "session_unknown",
-            Self::Malformed(_) => "malformed",
-            Self::Invalid(_) => "invalid",
-            Self::HeaderMismatch(_) => "header_mismatch",
-            Self::Head(_) => "head",
-            Self::Body(_) => "body",
-            Self::MethodUnknown => "method_unknown",
-            Self::HandleUnknown(_) => "handle_unknown",
-            Self::ToolUnknown(_) => "tool_unknown",
-            Self::ResourceUnknown(_) => "resource_unknown",
-            Self::PromptUnknown(_) => "prompt_unknown",
-            Self::Denied(_) => "denied",
-            Self::ServerIsLegacy => "server_is_legacy",
-            Self::ServerIsModern => "server_is_modern",
-            Self::StreamsFull => "streams_full",
-            Self::Draining => "draining",
-            Self::UpstreamFailed(_) => "upstream_failed",
-            Self::TimedOut => "timed_out",
+            Self::Unproven(_) => Refused::Proof,
+            Self::AgentUnavailable(_) => Refused::Agent,
+            Self::ServerUnknown => Refused::NotFound,
+            Self::SessionUnknown | Self::HandleUnknown(_) => Refused::Handle,
+            Self::Malformed(_)
+            | Self::Invalid(_)
+            | Self::HeaderMismatch(_)
+            | Self::Head(_)
+            | Self::ParamMissing(_)
+            | Self::Unasked(_)
+            | Self::Body(BodyFault::Broken)
+            | Self::MethodUnknown => Refused::Message,
+            Self::ToolUnknown(_) | Self::ResourceUnknown(_) | Self::PromptUnknown(_) => Refused::Unknown,
+            Self::Denied(_) => Refused::Rule,
+            Self::ServerIsLegacy | Self::ServerIsModern => Refused::Era,
+            Self::StreamsFull | Self::Body(BodyFault::TooLarge) => Refused::Limit,
+            Self::Body(BodyFault::Slow) => Refused::Slow,
+            Self::Draining => Refused::Draining,
+            Self::UpstreamFailed(_) | Self::TimedOut => Refused::Upstream,
+        }
+    }
+
+    /// How it ends the call.
+    #[must_use]
+    pub fn ending(&self) -> Ending {
+        match self {
+            Self::Unasked(_) => Ending::Absorbed,
+            Self::UpstreamFailed(_) => Ending::Broken,
+            Self::TimedOut => Ending::TimedOut,
+            _ => Ending::Refused(self.kind()),
         }
     }
 
@@ -149,6 +154,8 @@ impl Refusal {
             Self::Head(fault) => fault.to_string(),
             Self::Body(fault) => fault.to_string(),
             Self::MethodUnknown => "the method is not one this gateway knows how to judge".to_owned(),
+            Self::ParamMissing(which) => format!("the request does not name `{which}`"),
+            Self::Unasked(why) => (*why).to_owned(),
             Self::HandleUnknown(which) => {
                 format!("`{which}` was not sealed here for this caller and request, or has expired")
             }
@@ -177,16 +184,6 @@ impl fmt::Display for HeadFault {
             Self::Encoding => f.write_str("a compressed request body is not accepted"),
             Self::Value(name) => write!(f, "the header `{name}` holds something other than plain text"),
         }
-    }
-}
-
-impl fmt::Display for BodyFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::TooLarge => "the body is larger than `bounds.body`",
-            Self::Slow => "the body was not whole within `deadlines.body`",
-            Self::Broken => "the caller broke off within its body",
-        })
     }
 }
 

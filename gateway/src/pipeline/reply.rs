@@ -3,7 +3,8 @@
 //! Codes of our own are -31000 less an HTTP status, outside the range JSON-RPC and MCP reserve.
 
 use super::body::Body;
-use super::refusal::{Denial, Refusal, UpstreamFault};
+use super::refusal::{Denial, HeadFault, Refusal, UpstreamFault};
+use crate::listener::BodyFault;
 use adapters::upstream::UpstreamError;
 use adapters::wire::revision::{Era, Revision};
 use adapters::wire::{Method, code, text};
@@ -143,18 +144,18 @@ fn upstream(fault: &UpstreamFault) -> Shown {
     }
 }
 
-fn head_status(fault: super::HeadFault) -> StatusCode {
+fn head_status(fault: HeadFault) -> StatusCode {
     match fault {
-        super::HeadFault::MediaType | super::HeadFault::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        super::HeadFault::Repeated(_) | super::HeadFault::Value(_) => StatusCode::BAD_REQUEST,
+        HeadFault::MediaType | HeadFault::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        HeadFault::Repeated(_) | HeadFault::Value(_) => StatusCode::BAD_REQUEST,
     }
 }
 
-fn body_status(fault: super::BodyFault) -> StatusCode {
+fn body_status(fault: BodyFault) -> StatusCode {
     match fault {
-        super::BodyFault::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        super::BodyFault::Slow => StatusCode::REQUEST_TIMEOUT,
-        super::BodyFault::Broken => StatusCode::BAD_REQUEST,
+        BodyFault::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        BodyFault::Slow => StatusCode::REQUEST_TIMEOUT,
+        BodyFault::Broken => StatusCode::BAD_REQUEST,
     }
 }
 

@@ -4,17 +4,18 @@
 //! by its first call and ended by idleness.
 
 mod handles;
+pub(crate) mod keys;
 pub(crate) mod seal;
 mod session;
 
 pub(crate) use handles::digest;
 pub(crate) use session::{Session, Sessions};
 
-use crate::ask::{Ask, Asked};
+use crate::ask::{Ask, Asked, Context};
 use crate::identity::Principal;
 use crate::pipeline::{Evidence, Record, Refusal};
 use adapters::wire::Method;
-use adapters::wire::revision::Era;
+use adapters::wire::revision::{Era, Revision};
 use adapters::wire::splice::Edit;
 use http::HeaderValue;
 use seal::{Kind, Owner};
@@ -73,10 +74,14 @@ impl Tasks {
     /// [`Refusal::SessionUnknown`] and [`Refusal::HandleUnknown`] for what was not sealed here for this caller.
     pub(crate) fn bind(&self, asked: Asked) -> Result<Bound, Refusal> {
         let session = match asked.era() {
-            Era::Legacy => Some(self.session(&asked)?),
+            Era::Legacy => Some(self.session(asked.context())?),
             // A modern request has no session; a session id it brings is ignored.
             Era::Modern => None,
         };
+        let ends_nothing = session.as_ref().is_some_and(|session| session.upstream_id.is_none());
+        if ends_nothing && matches!(asked.ask(), Ask::End) {
+            return Err(Refusal::SessionUnknown);
+        }
         let last_event = last_event(&asked, session.as_ref())?;
         let opened = handles::open(&asked)?;
         let task = self.implicit(&asked.context().principal);
@@ -95,6 +100,15 @@ impl Tasks {
         self.sessions.of(&key(owner, Some(upstream_id)))
     }
 
+    /// Which revision the session of this request negotiated, where this process saw it.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::SessionUnknown`].
+    pub(crate) fn negotiated(&self, context: &Context) -> Result<Option<Revision>, Refusal> {
+        self.session(context).map(|session| session.memory.revision())
+    }
+
     /// Forgets a session that has ended.
     pub(crate) fn forget(&self, session: &BoundSession) {
         self.sessions.forget(&session.key);
@@ -108,8 +122,7 @@ impl Tasks {
         self.sessions.sweep()
     }
 
-    fn session(&self, asked: &Asked) -> Result<BoundSession, Refusal> {
-        let context = asked.context();
+    fn session(&self, context: &Context) -> Result<BoundSession, Refusal> {
         let owner = Owner { principal: &context.principal, server: &context.name };
         let upstream_id = match context.headers.get("mcp-session-id") {
             None => None,
@@ -120,9 +133,6 @@ impl Tasks {
                 Some(HeaderValue::from_maybe_shared(bytes::Bytes::from(opened)).map_err(|_| Refusal::SessionUnknown)?)
             }
         };
-        if upstream_id.is_none() && matches!(asked.ask(), Ask::End) {
-            return Err(Refusal::SessionUnknown);
-        }
         let key = key(owner, upstream_id.as_ref());
         Ok(BoundSession { memory: self.sessions.of(&key), upstream_id, key: Arc::from(key) })
     }

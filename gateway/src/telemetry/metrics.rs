@@ -22,6 +22,14 @@ macro_rules! labels {
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum $name { $($(#[$vdoc])* $variant,)+ }
 
+        impl $name {
+            /// As metrics and records call it.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+        }
+
         impl Label for $name {
             const KEY: &'static str = $key;
             const VALUES: &'static [&'static str] = &[$($text,)+];
@@ -64,8 +72,12 @@ labels! {
     Limit = "limit",
     /// The body came too slowly.
     Slow = "slow",
-    /// The gateway itself cannot.
-    Internal = "internal",
+    /// The server does not speak the caller's era.
+    Era = "era",
+    /// The gateway is shutting down.
+    Draining = "draining",
+    /// The server could not be reached, or gave no answer.
+    Upstream = "upstream",
 }
 
 labels! {
@@ -193,6 +205,11 @@ impl Gauge {
     /// Sets the value.
     pub fn set(&self, value: i64) {
         self.0.store(value, Ordering::Relaxed);
+    }
+
+    /// Some more, or less.
+    pub fn add(&self, change: i64) {
+        self.0.fetch_add(change, Ordering::Relaxed);
     }
 
     /// The value.

@@ -63,7 +63,7 @@ pub fn check_head(head: &[u8]) -> Result<Framing, Reason> {
         return Err(Reason::HeadSize);
     }
     let (line, mut rest) = split_line(head)?;
-    let (method, target) = request_line(line)?;
+    let (method, target) = request_line(line).map_err(|why| blame(line, why))?;
     let mut fields = Fields::default();
     loop {
         let (line, after) = split_line(rest)?;
@@ -71,7 +71,7 @@ pub fn check_head(head: &[u8]) -> Result<Framing, Reason> {
         if line.is_empty() {
             break;
         }
-        fields.take(line)?;
+        fields.take(line).map_err(|why| blame(line, why))?;
     }
     if !rest.is_empty() {
         return Err(Reason::LineEnd);
@@ -108,10 +108,13 @@ impl<'a> Fields<'a> {
         if self.count > FIELDS_MAX {
             return Err(Reason::Fields);
         }
-        let colon = memchr(b':', line).ok_or(Reason::FieldName)?;
+        let colon = line
+            .iter()
+            .position(|byte| !is_token(*byte))
+            .ok_or(Reason::FieldName)?;
         let (name, value) = line.split_at_checked(colon).ok_or(Reason::FieldName)?;
-        let value = value.strip_prefix(b":").unwrap_or(value);
-        if name.is_empty() || !name.iter().copied().all(is_token) {
+        let value = value.strip_prefix(b":").ok_or(Reason::FieldName)?;
+        if name.is_empty() {
             return Err(Reason::FieldName);
         }
         // A fold over all bytes, without early exit, so that it is done many bytes at a time.
@@ -180,11 +183,20 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// The first line without its CRLF, and what follows.
+/// The first line up to its CR, and what follows its LF. A bare LF is left in the line, where nothing allows one.
 fn split_line(bytes: &[u8]) -> Result<(&[u8], &[u8]), Reason> {
-    let end = memchr2(b'\r', b'\n', bytes).ok_or(Reason::LineEnd)?;
+    let end = memchr(b'\r', bytes).ok_or(Reason::LineEnd)?;
     let (line, rest) = bytes.split_at_checked(end).ok_or(Reason::LineEnd)?;
     Ok((line, rest.strip_prefix(b"\r\n").ok_or(Reason::LineEnd)?))
+}
+
+/// A bare LF is the fault behind whatever else seems wrong with its line.
+fn blame(line: &[u8], why: Reason) -> Reason {
+    if memchr(b'\n', line).is_some() {
+        Reason::LineEnd
+    } else {
+        why
+    }
 }
 
 /// `METHOD SP target SP HTTP/1.1`, nothing else.
@@ -195,7 +207,7 @@ fn request_line(line: &[u8]) -> Result<(&[u8], &[u8]), Reason> {
     else {
         return Err(Reason::RequestLine);
     };
-    if method.is_empty() || !method.iter().copied().all(is_token) {
+    if method.is_empty() || method.iter().any(|byte| !is_token(*byte)) {
         return Err(Reason::RequestLine);
     }
     // Also HTTP/2's preface: no method but PRI has version 2.0.
@@ -254,8 +266,19 @@ fn decimal(digits: &[u8]) -> Option<u64> {
     }
 }
 
-/// RFC 9110 `tchar`.
+/// RFC 9110 `tchar`, by one look: every byte of every name is asked about.
 fn is_token(byte: u8) -> bool {
-    matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'0'..=b'9' | b'A'..=b'Z')
-        || matches!(byte, b'^'..=b'z' | b'|' | b'~')
+    const TOKEN: [bool; 256] = {
+        let mut table = [false; 256];
+        let mut rest: &[u8] = b"!#$%&'*+-.^_`|~0123456789\
+            abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+        while let [byte, after @ ..] = rest {
+            if let (_, [known, ..]) = table.split_at_mut(*byte as usize) {
+                *known = true;
+            }
+            rest = after;
+        }
+        table
+    };
+    TOKEN.get(usize::from(byte)).copied().unwrap_or(false)
 }

@@ -1,5 +1,6 @@
 //! Plain HTTP/1: framing and hyper agree, names and origins, routes, bounds.
 
+use super::super::entrance::Entrance;
 use super::super::prefilter::Reason;
 use super::super::prefilter::tests::{cases, feed, heads};
 use super::*;
@@ -306,4 +307,24 @@ async fn a_client_that_leaves_drops_its_stream() {
     assert_eq!(house.streams(), 1);
     drop(stream);
     soon("the stream is dropped", || house.streams() == 0).await;
+}
+
+/// Ten thousand of these rest at once; what a call needs is allocated while it lasts.
+#[tokio::test]
+async fn a_connection_at_rest_is_small() {
+    let house = open(bare());
+    let entrance = Entrance {
+        door: house.door.clone(),
+        metrics: house.metrics.clone(),
+    };
+    let resting = Arc::new(super::super::House {
+        handler: Arc::new(entrance),
+        metrics: house.metrics.clone(),
+        drain: house.drain.clone(),
+        open: Arc::new(()),
+    });
+    let stream = house.connect().await;
+    let connection = resting.plain(stream, house.address, Arc::new(()));
+    let size = size_of_val(&connection);
+    assert!(size <= 2048, "{size}");
 }

@@ -1,0 +1,59 @@
+//! `builtin = "notes"`: a small real MCP server inside the process, in both eras, to try the gateway with.
+//!
+//! Notes are kept in memory, few and small. It answers as any server would: sessions, event streams, progress,
+//! subscriptions, the errors of each revision.
+
+mod answer;
+mod legacy;
+mod modern;
+mod operation;
+mod store;
+
+#[cfg(test)]
+mod tests;
+
+use super::{BoxFuture, Exchange, ReplyBody, Upstream, UpstreamError};
+use ::http::{HeaderMap, Method as Verb, Response, StatusCode};
+use answer::Answer;
+use serde_json::Value;
+use std::sync::Arc;
+use store::Store;
+
+/// The sample server.
+#[derive(Debug, Default)]
+pub struct Notes {
+    store: Arc<Store>,
+}
+
+/// The `_meta` key by which a modern request says its revision.
+const VERSION: &str = "io.modelcontextprotocol/protocolVersion";
+
+impl Upstream for Notes {
+    fn exchange(&self, exchange: Exchange) -> BoxFuture<'_, Result<Response<ReplyBody>, UpstreamError>> {
+        let answer = self.answer(&exchange);
+        Box::pin(async move { Ok(answer.into_response()) })
+    }
+}
+
+// === impl Notes ===
+
+impl Notes {
+    fn answer(&self, exchange: &Exchange) -> Answer {
+        match exchange.method {
+            Verb::GET => legacy::listen(&self.store, &exchange.headers),
+            Verb::DELETE => legacy::end(&self.store, &exchange.headers),
+            _ => match serde_json::from_slice(&exchange.body) {
+                Ok(message) => self.post(&exchange.headers, &message),
+                Err(_) => Answer::error(StatusCode::BAD_REQUEST, &Value::Null, (-32700, "Parse error")),
+            },
+        }
+    }
+
+    fn post(&self, headers: &HeaderMap, message: &Value) -> Answer {
+        let version = message.pointer("/params/_meta").and_then(|meta| meta.get(VERSION));
+        match version.and_then(Value::as_str) {
+            Some(version) => modern::post(&self.store, headers, message, version),
+            None => legacy::post(&self.store, headers, message),
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The notes themselves, the sessions that are open, and word of every change.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::broadcast;
+
+/// Notes kept at most.
+const NOTES_MOST: usize = 1_000;
+/// Bytes of one note at most.
+const BYTES_MOST: usize = 64 * 1024;
+/// Sessions open at most; beyond it the server forgets them all.
+const SESSIONS_MOST: usize = 100_000;
+
+/// What the sample server remembers.
+#[derive(Debug)]
+pub(super) struct Store {
+    notes: Mutex<BTreeMap<String, String>>,
+    sessions: Mutex<HashSet<String>>,
+    changed: broadcast::Sender<()>,
+}
+
+// === impl Store ===
+
+impl Default for Store {
+    fn default() -> Self {
+        let (changed, _) = broadcast::channel(16);
+        Self { notes: Mutex::default(), sessions: Mutex::default(), changed }
+    }
+}
+
+impl Store {
+    /// Writes a note.
+    ///
+    /// # Errors
+    ///
+    /// What keeps it from being written.
+    pub(super) fn write(&self, title: &str, text: &str) -> Result<(), &'static str> {
+        if title.is_empty() || title.len() > 100 || title.chars().any(char::is_control) {
+            return Err("a title has 1 to 100 characters, on one line");
+        }
+        if text.len() > BYTES_MOST {
+            return Err("a note has at most 64 KiB");
+        }
+        let mut notes = lock(&self.notes);
+        if notes.len() >= NOTES_MOST && !notes.contains_key(title) {
+            return Err("there are 1000 notes already");
+        }
+        let new = notes.insert(title.to_owned(), text.to_owned()).is_none();
+        drop(notes);
+        if new {
+            self.tell();
+        }
+        Ok(())
+    }
+
+    pub(super) fn read(&self, title: &str) -> Option<String> {
+        lock(&self.notes).get(title).cloned()
+    }
+
+    pub(super) fn titles(&self) -> Vec<String> {
+        lock(&self.notes).keys().cloned().collect()
+    }
+
+    pub(super) fn delete(&self, title: &str) -> bool {
+        let gone = lock(&self.notes).remove(title).is_some();
+        if gone {
+            self.tell();
+        }
+        gone
+    }
+
+    /// Hears of every note that comes or goes.
+    pub(super) fn changes(&self) -> broadcast::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    /// Opens a session.
+    pub(super) fn open(&self) -> Option<String> {
+        let mut bytes = [0; 16];
+        aws_lc_rs::rand::fill(&mut bytes).ok()?;
+        let id: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut sessions = lock(&self.sessions);
+        if sessions.len() >= SESSIONS_MOST {
+            sessions.clear();
+        }
+        sessions.insert(id.clone());
+        Some(id)
+    }
+
+    pub(super) fn is_open(&self, session: &str) -> bool {
+        lock(&self.sessions).contains(session)
+    }
+
+    pub(super) fn close(&self, session: &str) -> bool {
+        lock(&self.sessions).remove(session)
+    }
+
+    fn tell(&self) {
+        // Nobody listening is fine.
+        let _ = self.changed.send(());
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Every change is one insertion or removal, so a panic elsewhere leaves it whole.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
