@@ -10,26 +10,40 @@ pub(super) fn folds_to(name: &str, known: &str) -> bool {
     if name.is_ascii() {
         return name.eq_ignore_ascii_case(known);
     }
-    name.nfkc().flat_map(char::to_lowercase).map(fold).eq(known.chars().flat_map(char::to_lowercase))
+    // A name so much longer is none, and folding it would cost whoever reads it.
+    if name.len() > LONGER * known.len() {
+        return false;
+    }
+    let seen = name.chars().filter(|letter| !is_hidden(*letter)).nfkc();
+    seen.flat_map(char::to_lowercase)
+        .flat_map(fold)
+        .eq(known.chars().flat_map(char::to_lowercase))
 }
 
+/// How many times as long as a known name a look-alike can be: four bytes for each of its letters, as many hidden.
+const LONGER: usize = 8;
+
 /// What lower-casing leaves apart and case folding does not.
-fn fold(letter: char) -> char {
-    match letter {
-        'ſ' => 's',
-        'ı' => 'i',
-        _ => letter,
-    }
+fn fold(letter: char) -> impl Iterator<Item = char> {
+    let (first, second) = match letter {
+        'ſ' => ('s', None),
+        'ß' => ('s', Some('s')),
+        'ı' => ('i', None),
+        _ => (letter, None),
+    };
+    std::iter::once(first).chain(second)
 }
 
 /// Whether a name or URI holds a character that a reader cannot see or that turns the text around.
 pub(super) fn is_deceptive(text: &str) -> bool {
-    text.chars().any(|letter| {
-        letter.is_control()
-            || matches!(letter,
-                '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-    })
+    text.chars().any(is_hidden)
+}
+
+fn is_hidden(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
@@ -46,6 +60,8 @@ mod tests {
         }
         assert!(folds_to("progressTo\u{212a}en", "progressToken"));
         assert!(folds_to("ıd", "id"));
+        assert!(folds_to("meßage", "message"));
+        assert!(folds_to("na\u{200b}me", "name"));
         for name in ["name", "names", "nàme", "名"] {
             assert!(!folds_to(name, "name"), "{name}");
         }
@@ -53,7 +69,15 @@ mod tests {
 
     #[test]
     fn hidden_characters_are_seen() {
-        for text in ["a\0", "a\u{7f}", "a\u{85}", "a\u{200b}b", "\u{202e}cod.exe", "\u{feff}a", "a\u{e0041}"] {
+        for text in [
+            "a\0",
+            "a\u{7f}",
+            "a\u{85}",
+            "a\u{200b}b",
+            "\u{202e}cod.exe",
+            "\u{feff}a",
+            "a\u{e0041}",
+        ] {
             assert!(is_deceptive(text), "{text:?}");
         }
         for text in ["read_note", "note:///café", "名前", "a b"] {

@@ -35,7 +35,12 @@ pub(super) struct Keys {
 
 impl Default for Keys {
     fn default() -> Self {
-        Self { inline: [Key::default(); INLINE], spilt: Vec::new(), length: 0, many: HashSet::default() }
+        Self {
+            inline: [Key::default(); INLINE],
+            spilt: Vec::new(),
+            length: 0,
+            many: HashSet::default(),
+        }
     }
 }
 

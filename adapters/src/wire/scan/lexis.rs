@@ -4,7 +4,12 @@ use super::FlawKind;
 
 /// The length of the number at the start of `text`.
 pub(super) fn number(text: &[u8], most: usize) -> Result<usize, FlawKind> {
-    let digits = |from: usize| text.iter().skip(from).take_while(|byte| byte.is_ascii_digit()).count();
+    let digits = |from: usize| {
+        text.iter()
+            .skip(from)
+            .take_while(|byte| byte.is_ascii_digit())
+            .count()
+    };
     let mut at = usize::from(text.first() == Some(&b'-'));
     let whole = digits(at);
     if whole == 0 || (whole > 1 && text.get(at) == Some(&b'0')) {
@@ -26,12 +31,19 @@ pub(super) fn number(text: &[u8], most: usize) -> Result<usize, FlawKind> {
         }
         at += 1 + sign + exponent;
     }
-    if at > most { Err(FlawKind::Number) } else { Ok(at) }
+    if at > most {
+        Err(FlawKind::Number)
+    } else {
+        Ok(at)
+    }
 }
 
 /// The length of the literal at the start of `text`.
 pub(super) fn literal(text: &[u8]) -> Option<usize> {
-    [b"true".as_slice(), b"false", b"null"].iter().find(|word| text.starts_with(word)).map(|word| word.len())
+    [b"true".as_slice(), b"false", b"null"]
+        .iter()
+        .find(|word| text.starts_with(word))
+        .map(|word| word.len())
 }
 
 /// Checks what stands between the quotes of a string; a flaw comes with its place.
@@ -61,7 +73,9 @@ fn special(text: &[u8]) -> Option<usize> {
         at += 8;
     }
     let rest = text.get(at..).unwrap_or_default();
-    rest.iter().position(|byte| *byte < 0x20 || *byte == b'\\').map(|offset| at + offset)
+    rest.iter()
+        .position(|byte| *byte < 0x20 || *byte == b'\\')
+        .map(|offset| at + offset)
 }
 
 /// The length of the escape at the start of `text`, which opens with a backslash.
@@ -86,6 +100,9 @@ fn escape(text: &[u8]) -> Result<usize, FlawKind> {
 fn hex(digits: Option<&[u8]>) -> Result<u32, FlawKind> {
     let digits = digits.ok_or(FlawKind::Syntax)?;
     digits.iter().try_fold(0, |value, digit| {
-        char::from(*digit).to_digit(16).map(|digit| value * 16 + digit).ok_or(FlawKind::Syntax)
+        char::from(*digit)
+            .to_digit(16)
+            .map(|digit| value * 16 + digit)
+            .ok_or(FlawKind::Syntax)
     })
 }
