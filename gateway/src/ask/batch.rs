@@ -13,7 +13,9 @@ use bytes::Bytes;
 /// One refusal for the whole: a revision without batches, too many items, `initialize` among them, a modern message.
 pub(super) fn read(context: Context, body: &Bytes) -> Result<Reading, Refusal> {
     let version = context.headers.get("mcp-protocol-version");
-    if version.is_some_and(|version| version.as_bytes() != Revision::V2025_03_26.as_str().as_bytes()) {
+    if version
+        .is_some_and(|version| version.as_bytes() != Revision::V2025_03_26.as_str().as_bytes())
+    {
         return Err(Refusal::Invalid("only revision 2025-03-26 has batches"));
     }
     let bounds = &context.snapshot.scan_bounds;

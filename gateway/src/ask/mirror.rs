@@ -26,7 +26,11 @@ pub(super) fn check(said: &Said, headers: &HeaderMap) -> Result<(), Refusal> {
             "`_meta` must name `io.modelcontextprotocol/protocolVersion`",
         ));
     };
-    agree("MCP-Protocol-Version", headers.get("mcp-protocol-version"), version)?;
+    agree(
+        "MCP-Protocol-Version",
+        headers.get("mcp-protocol-version"),
+        version,
+    )?;
     let method = said.raw(Member::Method).unwrap_or_default();
     agree("Mcp-Method", headers.get("mcp-method"), method)?;
     match named(said) {
@@ -52,7 +56,9 @@ fn agree(name: &'static str, value: Option<&HeaderValue>, body: &[u8]) -> Result
     if header::agrees(value.as_bytes(), body) {
         return Ok(());
     }
-    Err(Refusal::HeaderMismatch(format!("`{name}` and the body say different things")))
+    Err(Refusal::HeaderMismatch(format!(
+        "`{name}` and the body say different things"
+    )))
 }
 
 /// What a tool's definition mirrors into headers.
@@ -82,7 +88,8 @@ impl Mirrors {
     pub(crate) fn show(&self, context: &Context, tools: Vec<(Box<str>, Vec<Annotation>)>) {
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         let key = Shown::of(context);
-        if tools.iter().all(|(_, annotations)| annotations.is_empty()) && !shown.contains_key(&key) {
+        if tools.iter().all(|(_, annotations)| annotations.is_empty()) && !shown.contains_key(&key)
+        {
             return;
         }
         if shown.len() >= SHOWN_MOST {
@@ -111,7 +118,10 @@ impl Mirrors {
             if shown.is_empty() {
                 return Ok(());
             }
-            match shown.get(&Shown::of(context)).and_then(|tools| tools.get(&*tool)) {
+            match shown
+                .get(&Shown::of(context))
+                .and_then(|tools| tools.get(&*tool))
+            {
                 Some(annotations) => Arc::clone(annotations),
                 None => return Ok(()),
             }

@@ -40,7 +40,12 @@ impl Said {
             .slice(Member::Method, &body)
             .and_then(|raw| Method::from_name(&text::unescape(raw)));
         let era = era(&body, &message, headers);
-        Ok(Self { body, message, method, era })
+        Ok(Self {
+            body,
+            message,
+            method,
+            era,
+        })
     }
 
     /// Holds the message against the rules of its method and era.
@@ -55,7 +60,9 @@ impl Said {
             super::mirror::check(self, headers)?;
         }
         let answers = matches!(self.class(), Class::Result | Class::Error);
-        let known = self.method.is_some_and(|method| method.from_client() && method.exists_in(self.era));
+        let known = self
+            .method
+            .is_some_and(|method| method.from_client() && method.exists_in(self.era));
         match self.class() {
             _ if known || answers => Ok(()),
             Class::Request => Err(Refusal::MethodUnknown),
@@ -105,8 +112,12 @@ impl Said {
             Some(method) if !method.is_request() && request => {
                 Err(Refusal::Invalid("a notification must not have an id"))
             }
-            None if matches!(self.class(), Class::Result | Class::Error) && self.era == Era::Modern => {
-                Err(Refusal::Invalid("in this revision a client sends no responses"))
+            None if matches!(self.class(), Class::Result | Class::Error)
+                && self.era == Era::Modern =>
+            {
+                Err(Refusal::Invalid(
+                    "in this revision a client sends no responses",
+                ))
             }
             _ => Ok(()),
         }
@@ -133,9 +144,13 @@ fn era(body: &[u8], message: &Message, headers: &HeaderMap) -> Era {
         return Era::Modern;
     }
     // An `initialize` is legacy whatever the header says; dates compare as text.
-    let opens = message.slice(Member::Method, body).is_some_and(|raw| raw == b"\"initialize\"");
+    let opens = message
+        .slice(Member::Method, body)
+        .is_some_and(|raw| raw == b"\"initialize\"");
     match headers.get("mcp-protocol-version") {
-        Some(version) if !opens && version.as_bytes() >= Revision::V2026_07_28.as_str().as_bytes() => {
+        Some(version)
+            if !opens && version.as_bytes() >= Revision::V2026_07_28.as_str().as_bytes() =>
+        {
             Era::Modern
         }
         _ => Era::Legacy,

@@ -66,7 +66,14 @@ pub(super) async fn read(
             continue;
         };
         size += chunk.len();
-        let mut seal = |handle, own: &str| seals::seal(&call, digest.as_ref().map(<[u8; 32]>::as_slice), handle, own);
+        let mut seal = |handle, own: &str| {
+            seals::seal(
+                &call,
+                digest.as_ref().map(<[u8; 32]>::as_slice),
+                handle,
+                own,
+            )
+        };
         if let Err(flaw) = reader.feed(chunk, &mut seal, &mut out) {
             return Err((call, fault(flaw)));
         }
@@ -108,7 +115,13 @@ pub(super) async fn read_error(call: &Call, body: ReplyBody) -> Result<Content, 
         Ok(Err(_)) => return Err(UpstreamFault::TooLarge),
         Err(_) => return Err(UpstreamFault::Answer("did not end in time")),
     };
-    let bounds = &call.authorized.bound().asked().context().snapshot.scan_bounds;
+    let bounds = &call
+        .authorized
+        .bound()
+        .asked()
+        .context()
+        .snapshot
+        .scan_bounds;
     match adapters::wire::read(&body, bounds) {
         Ok(message) if message.class() == Class::Error => {
             Ok(Content::Whole(vec![body], Ending::ServerError))
@@ -140,9 +153,12 @@ impl Plain {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(chunk) => {
                         let (call, digest) = (&self.call, self.digest.as_ref());
-                        let mut seal =
-                            |handle, own: &str| seals::seal(call, digest.map(<[u8; 32]>::as_slice), handle, own);
-                        reader.feed(chunk, &mut seal, &mut out).map_err(|flaw| flaw.reason().to_owned())
+                        let mut seal = |handle, own: &str| {
+                            seals::seal(call, digest.map(<[u8; 32]>::as_slice), handle, own)
+                        };
+                        reader
+                            .feed(chunk, &mut seal, &mut out)
+                            .map_err(|flaw| flaw.reason().to_owned())
                     }
                     Err(_) => Ok(()),
                 },
@@ -162,7 +178,11 @@ impl Plain {
             (None, Some(_)) => Ending::Broken,
             (None, None) => Ending::Abandoned,
         };
-        End { ending, reason: self.reason.clone(), withheld: 0 }
+        End {
+            ending,
+            reason: self.reason.clone(),
+            withheld: 0,
+        }
     }
 
     pub(super) fn size_hint(&self) -> SizeHint {
@@ -173,7 +193,11 @@ impl Plain {
         let Some(reader) = self.reader.take() else {
             return Ok(());
         };
-        self.facts = Some(reader.finish(out).map_err(|flaw| flaw.reason().to_owned())?);
+        self.facts = Some(
+            reader
+                .finish(out)
+                .map_err(|flaw| flaw.reason().to_owned())?,
+        );
         self.call.closed();
         Ok(())
     }

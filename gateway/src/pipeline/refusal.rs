@@ -118,7 +118,9 @@ impl Refusal {
             | Self::Unasked(_)
             | Self::Body(BodyFault::Broken)
             | Self::MethodUnknown => Refused::Message,
-            Self::ToolUnknown(_) | Self::ResourceUnknown(_) | Self::PromptUnknown(_) => Refused::Unknown,
+            Self::ToolUnknown(_) | Self::ResourceUnknown(_) | Self::PromptUnknown(_) => {
+                Refused::Unknown
+            }
             Self::Denied(_) => Refused::Rule,
             Self::ServerIsLegacy | Self::ServerIsModern => Refused::Era,
             Self::StreamsFull | Self::Body(BodyFault::TooLarge) => Refused::Limit,
@@ -182,7 +184,10 @@ impl fmt::Display for HeadFault {
             Self::Repeated(name) => write!(f, "the header `{name}` came more than once"),
             Self::MediaType => f.write_str("the body must be `Content-Type: application/json`"),
             Self::Encoding => f.write_str("a compressed request body is not accepted"),
-            Self::Value(name) => write!(f, "the header `{name}` holds something other than plain text"),
+            Self::Value(name) => write!(
+                f,
+                "the header `{name}` holds something other than plain text"
+            ),
         }
     }
 }
@@ -192,7 +197,9 @@ impl fmt::Display for UpstreamFault {
         match self {
             Self::Exchange(error) => write!(f, "{error}"),
             Self::Status(status) => write!(f, "the server answered with HTTP status {status}"),
-            Self::MediaType => f.write_str("the server's media type is neither JSON nor an event stream"),
+            Self::MediaType => {
+                f.write_str("the server's media type is neither JSON nor an event stream")
+            }
             Self::Encoding => f.write_str("the server compressed its answer unasked"),
             Self::Answer(why) => write!(f, "the server's answer: {why}"),
             Self::TooLarge => f.write_str("the server's answer is larger than the bounds allow"),
