@@ -149,7 +149,10 @@ fn look_alikes_of_known_names_are_refused() {
     ];
     let variants = |name: &str| {
         let mut title = name.to_owned();
-        title.replace_range(..1, &name.chars().take(1).collect::<String>().to_uppercase());
+        title.replace_range(
+            ..1,
+            &name.chars().take(1).collect::<String>().to_uppercase(),
+        );
         let wide: String = name
             .chars()
             .map(|c| {

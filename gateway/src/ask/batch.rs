@@ -30,7 +30,7 @@ pub(super) fn read(context: Context, body: &Bytes) -> Result<Reading, Refusal> {
         if said.era == Era::Modern {
             return Err(Refusal::Invalid("only revision 2025-03-26 has batches"));
         }
-        items_read.push(Read::new(context.clone(), Ask::Say(said)));
+        items_read.push(Read::new(context.clone(), Ask::Say(Box::new(said))));
     }
     Ok(Reading::Batch(items_read))
 }

@@ -51,8 +51,8 @@ pub(crate) struct Context {
 /// What is asked.
 #[derive(Debug)]
 pub(crate) enum Ask {
-    /// A JSON-RPC message.
-    Say(Said),
+    /// A JSON-RPC message. Boxed: it goes through every stage.
+    Say(Box<Said>),
     /// The legacy GET stream.
     Listen,
     /// The end of a legacy session.
@@ -137,7 +137,7 @@ fn sort(context: Context, body: Bytes) -> Result<Reading, Refusal> {
     }
     let message = adapters::wire::read(&body, bounds).map_err(Refusal::Malformed)?;
     let said = Said::new(body, message, bounds, &context.headers)?;
-    Ok(Reading::One(Read::new(context, Ask::Say(said))))
+    Ok(Reading::One(Read::new(context, Ask::Say(Box::new(said)))))
 }
 
 fn single(headers: &HeaderMap) -> Result<(), Refusal> {

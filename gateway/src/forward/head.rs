@@ -52,13 +52,12 @@ pub(super) async fn read(
         return Err(failed(call, UpstreamFault::Encoding));
     }
     let media = media(&head.headers);
-    let read = match call.authorized.bound().asked().ask() {
+    match call.authorized.bound().asked().ask() {
         Ask::Say(_) if call.id().is_some() => answer(call, head, body, media, shared).await,
         Ask::Say(_) => accepted(call, head, body, media).await,
         Ask::Listen => listening(call, head, body, media, shared).await,
         Ask::End => ended(call, &head, shared),
-    };
-    read
+    }
 }
 
 /// The answer to a request.
@@ -220,10 +219,10 @@ fn ended(call: Call, head: &Parts, shared: &Shared) -> Result<Forwarded, Refusal
     if status == StatusCode::METHOD_NOT_ALLOWED {
         return Ok(not_allowed(head));
     }
-    if status.is_success() || status == StatusCode::NOT_FOUND {
-        if let Some(session) = call.authorized.bound().session() {
-            shared.tasks.forget(session);
-        }
+    if (status.is_success() || status == StatusCode::NOT_FOUND)
+        && let Some(session) = call.authorized.bound().session()
+    {
+        shared.tasks.forget(session);
     }
     match status {
         StatusCode::NOT_FOUND => Err(Refusal::SessionUnknown),

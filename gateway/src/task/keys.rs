@@ -55,7 +55,7 @@ fn make(file: &Path) -> Result<(), String> {
         .open(file);
     let written = match opened {
         Ok(mut opened) => {
-            let text = Zeroizing::new(STANDARD.encode(&*secret));
+            let text = Zeroizing::new(STANDARD.encode(*secret));
             opened
                 .write_all(text.as_bytes())
                 .and_then(|()| opened.sync_all())

@@ -53,10 +53,13 @@ struct Asked {
     progress: Option<Box<[u8]>>,
 }
 
+/// Sessions by key: principal, server and the server's own id.
+type Shard = HashMap<Box<[u8]>, Arc<Session>>;
+
 /// All sessions this process remembers.
 #[derive(Debug)]
 pub(crate) struct Sessions {
-    shards: Vec<Mutex<HashMap<Box<[u8]>, Arc<Session>>>>,
+    shards: Vec<Mutex<Shard>>,
     hasher: RandomState,
 }
 
@@ -110,7 +113,7 @@ impl Sessions {
         left
     }
 
-    fn shard(&self, key: &[u8]) -> Option<MutexGuard<'_, HashMap<Box<[u8]>, Arc<Session>>>> {
+    fn shard(&self, key: &[u8]) -> Option<MutexGuard<'_, Shard>> {
         let at = usize::try_from(self.hasher.hash_one(key) % SHARDS as u64).ok()?;
         Some(
             self.shards
