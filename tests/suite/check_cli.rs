@@ -61,6 +61,15 @@ fn a_good_file_passes() {
     assert_eq!(code, Some(0), "{text}");
 }
 
+/// The example of the repository runs as it is, and its first line is what editors look for.
+#[test]
+fn the_example_passes_without_a_warning() {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../config.example.toml");
+    let (code, text) = check(&std::fs::read_to_string(example).unwrap());
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("0 errors") && text.contains("0 warnings"), "{text}");
+}
+
 #[test]
 fn every_mistake_is_named_at_once() {
     let config = GOOD.replace("kind = \"local\"", "kind = \"lokal\"")

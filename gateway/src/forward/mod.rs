@@ -24,7 +24,7 @@ use crate::live::Live;
 use crate::pipeline::{Body, Evidence, Record, Refusal, Trail, UpstreamFault};
 use crate::snapshot::Snapshot;
 use crate::task::{Session, Tasks};
-use adapters::upstream::ReplyBody;
+use adapters::upstream::{Exchange, ReplyBody, UpstreamError};
 use adapters::wire::revision::Era;
 use adapters::wire::{Class, Method};
 use bytes::Bytes;
@@ -111,8 +111,7 @@ impl Forward {
         let call = Call { authorized, slot, deadline, begun: None };
         let exchange = request::exchange(&call.authorized);
         call.opened();
-        let upstream = &call.authorized.server().upstream;
-        let response = match timeout_at(deadline, upstream.exchange(exchange)).await {
+        let response = match timeout_at(deadline, call.exchange(exchange)).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => {
                 call.closed();
@@ -154,6 +153,20 @@ impl Call {
     /// Whether it is the legacy GET stream.
     pub(crate) fn listens(&self) -> bool {
         matches!(self.authorized.bound().asked().ask(), Ask::Listen)
+    }
+
+    /// The exchange, in the order the session's requests came: a server may speak on the GET stream at once.
+    async fn exchange(&self, exchange: Exchange) -> Result<Response<ReplyBody>, UpstreamError> {
+        let upstream = &self.authorized.server().upstream;
+        let Some(session) = self.authorized.bound().session() else {
+            return upstream.exchange(exchange).await;
+        };
+        if self.listens() {
+            let _first = session.memory.opening().await;
+            return upstream.exchange(exchange).await;
+        }
+        session.memory.in_order().await;
+        upstream.exchange(exchange).await
     }
 
     /// A legacy request stays open in its session until its final answer, whatever becomes of the connection.

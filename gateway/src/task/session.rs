@@ -11,18 +11,23 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::sync::{RwLock, RwLockWriteGuard};
+use tokio::time::{Instant, timeout};
 
 /// Requests one session may leave open in either direction; the oldest is forgotten beyond it.
 const OPEN_MOST: usize = 256;
 /// A session nobody has used for this long is forgotten (its sealed id still opens).
 const IDLE: Duration = Duration::from_secs(60 * 60);
+/// How long a request waits for the GET stream before it.
+const OPENING_MOST: Duration = Duration::from_millis(100);
 const SHARDS: usize = 16;
 
 /// What one session remembers.
 #[derive(Debug, Default)]
 pub(crate) struct Session {
     memory: Mutex<Memory>,
+    /// Held while the GET stream opens: what was asked after it must not overtake it on another connection.
+    opening: RwLock<()>,
 }
 
 #[derive(Debug, Default)]
@@ -111,6 +116,17 @@ impl Sessions {
 // === impl Session ===
 
 impl Session {
+    /// Keeps later requests behind the GET stream that opens now, while the result lives.
+    pub(crate) async fn opening(&self) -> RwLockWriteGuard<'_, ()> {
+        self.opening.write().await
+    }
+
+    /// Waits for a GET stream that is opening, but not for long: some servers say nothing until they have something
+    /// to say.
+    pub(crate) async fn in_order(&self) {
+        let _ = timeout(OPENING_MOST, self.opening.read()).await;
+    }
+
     /// A request of the client went to the server.
     pub(crate) fn open(&self, id: &[u8], method: Method) {
         let mut memory = self.memory();

@@ -50,7 +50,6 @@ const push = async (ctx, message, requestedSchema) => { const r = await ctx.mcpR
 
 // name -> [description, inputSchema, handler(args, ctx, env), eras]
 const TOOLS = {
-  ...WORK,
   test_simple_text: ['Simple text', obj(), () => reply('This is a simple text response for testing.')],
   test_image_content: ['Image', obj(), () => ({ content: [{ type: 'image', data: PNG, mimeType: 'image/png' }] })],
   test_audio_content: ['Audio', obj(), () => ({ content: [{ type: 'audio', data: WAV, mimeType: 'audio/wav' }] })],
@@ -103,6 +102,8 @@ const TOOLS = {
     if (caps.roots) q.client_roots = inputRequired.listRoots();
     return Object.keys(q).length ? inputRequired({ inputRequests: q }) : reply('no capability');
   }, 'modern'],
+  // Last: the suite takes the first tool it finds for some checks.
+  ...WORK,
 };
 
 const RESOURCES = [
