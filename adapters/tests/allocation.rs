@@ -1,5 +1,4 @@
 //! Reading an ordinary message allocates nothing; a hostile one costs no more than in proportion to its bytes.
-#![expect(clippy::unwrap_used, reason = "a test may stop")]
 
 use adapters::wire::scan::Bounds;
 use adapters::wire::{Member, read};

@@ -56,7 +56,7 @@ pub(crate) fn hold(data: &[u8]) {
 }
 
 fn shown(name: &str) -> bool {
-    name.len() % 2 == 0
+    name.len().is_multiple_of(2)
 }
 
 /// Whether no member stands twice: only then there is one tree to compare with.

@@ -1,10 +1,7 @@
 //! Replays what fuzzing has found worth keeping: every property, over every file of its corpus.
-#![expect(clippy::unwrap_used, reason = "a test may stop")]
 
+use crate::properties;
 use std::path::Path;
-
-#[path = "../fuzz/properties/mod.rs"]
-mod properties;
 
 fn replay(target: &str, hold: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -3,10 +3,8 @@
 //! The damage is what attackers send: members twice, swapped bytes, cut ends, escapes in odd places. The seed is fixed,
 //! so a failure comes again.
 
+use crate::properties;
 use std::fmt::Write as _;
-
-#[path = "../fuzz/properties/mod.rs"]
-mod properties;
 
 /// A generator that anybody can repeat: splitmix64.
 struct Random(u64);
