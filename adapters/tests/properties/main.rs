@@ -1,0 +1,7 @@
+//! The properties that fuzzing checks, held against its corpus and against random input with a fixed seed.
+#![expect(clippy::unwrap_used, reason = "a test may stop")]
+
+mod corpus;
+mod differential;
+#[path = "../../fuzz/properties/mod.rs"]
+mod properties;
