@@ -67,7 +67,10 @@ fn the_example_passes_without_a_warning() {
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../config.example.toml");
     let (code, text) = check(&std::fs::read_to_string(example).unwrap());
     assert_eq!(code, Some(0), "{text}");
-    assert!(text.contains("0 errors") && text.contains("0 warnings"), "{text}");
+    assert!(
+        text.contains("0 errors") && text.contains("0 warnings"),
+        "{text}"
+    );
 }
 
 #[test]
