@@ -53,7 +53,7 @@ fn names(received: &Received) -> Vec<String> {
 async fn only_listed_headers_reach_the_server() {
     let upstream = Upstream::saying("ok").await;
     let gateway = Gateway::start(&Setup::new(&upstream.url())).await;
-    let noise = "Cookie: session=1\r\nX-Forwarded-User: admin\r\nX-User: admin\r\nX-Remote-User: admin\r\n\
+    let noise = "Cookie: session=1\r\nX-User: admin\r\nX-Remote-User: admin\r\n\
         X-Auth-Request-Email: a@b\r\nX-Goog-IAP-JWT-Assertion: x\r\nTxn-Token: x\r\nX-Api-Key: x\r\nDpop: x\r\n\
         X-Amzn-Oidc-Identity: x\r\nX-Anything: y\r\nReferer: http://127.0.0.1/\r\nAccept-Language: de\r\n\
         Keep-Alive: timeout=5\r\nTE: trailers\r\nX-HTTP-Method-Override: DELETE\r\nX-Original-URL: /admin\r\n\

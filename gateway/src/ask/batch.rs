@@ -2,8 +2,8 @@
 
 use super::{Ask, Context, Read, Reading, Said};
 use crate::pipeline::Refusal;
-use adapters::wire::Method;
 use adapters::wire::revision::{Era, Revision};
+use adapters::wire::{Class, Member, Message, Method, Span};
 use bytes::Bytes;
 
 /// Sorts the items of a batch.
@@ -22,6 +22,7 @@ pub(super) fn read(context: Context, body: &Bytes) -> Result<Reading, Refusal> {
     let most = context.snapshot.config.gateway.bounds.batch;
     let items = adapters::wire::read_batch(body, bounds, most).map_err(Refusal::Malformed)?;
     let mut items_read = Vec::with_capacity(items.len());
+    mixed(body, &items)?;
     for (span, message) in items {
         let said = Said::new(body.slice(span.range()), message, bounds, &context.headers)?;
         if said.method == Some(Method::Initialize) {
@@ -33,4 +34,26 @@ pub(super) fn read(context: Context, body: &Bytes) -> Result<Reading, Refusal> {
         items_read.push(Read::new(context.clone(), Ask::Say(Box::new(said))));
     }
     Ok(Reading::Batch(items_read))
+}
+
+/// A batch asks or answers, never both, and no two of its requests have one id.
+fn mixed(body: &[u8], items: &[(Span, Message)]) -> Result<(), Refusal> {
+    let answers = |message: &Message| matches!(message.class(), Class::Result | Class::Error);
+    let count = items.iter().filter(|(_, message)| answers(message)).count();
+    if count != 0 && count != items.len() {
+        return Err(Refusal::Invalid(
+            "a batch holds requests or responses, not both",
+        ));
+    }
+    let mut ids: Vec<&[u8]> = items
+        .iter()
+        .filter_map(|(span, message)| message.slice(Member::Id, span.of(body)))
+        .collect();
+    ids.sort_unstable();
+    let twice = ids.windows(2).any(|pair| pair.first() == pair.last());
+    if twice {
+        Err(Refusal::Invalid("two messages of a batch have one id"))
+    } else {
+        Ok(())
+    }
 }

@@ -6,7 +6,7 @@
 use super::{Context, Said};
 use crate::pipeline::{HeadFault, Refusal};
 use adapters::wire::header::{self, Annotation};
-use adapters::wire::{Class, Member, Method};
+use adapters::wire::{Class, Member, Method, text};
 use http::{HeaderMap, HeaderValue};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,6 +31,17 @@ pub(super) fn check(said: &Said, headers: &HeaderMap) -> Result<(), Refusal> {
         headers.get("mcp-protocol-version"),
         version,
     )?;
+    if version != MODERN {
+        return Err(Refusal::RevisionUnknown(
+            text::unescape(version).into_owned(),
+        ));
+    }
+    let capabilities = said.raw(Member::MetaClientCapabilities);
+    if !capabilities.is_some_and(|raw| raw.first() == Some(&b'{')) {
+        return Err(Refusal::Invalid(
+            "`_meta` must name `io.modelcontextprotocol/clientCapabilities`",
+        ));
+    }
     let method = said.raw(Member::Method).unwrap_or_default();
     agree("Mcp-Method", headers.get("mcp-method"), method)?;
     match named(said) {
@@ -38,6 +49,9 @@ pub(super) fn check(said: &Said, headers: &HeaderMap) -> Result<(), Refusal> {
         None => Ok(()),
     }
 }
+
+/// The one revision without `initialize` that is spoken here, as the body says it.
+const MODERN: &[u8] = b"\"2026-07-28\"";
 
 /// The member that `Mcp-Name` repeats.
 pub(crate) fn named(said: &Said) -> Option<&[u8]> {

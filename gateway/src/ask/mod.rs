@@ -147,7 +147,12 @@ fn single(headers: &HeaderMap) -> Result<(), Refusal> {
     }
     for name in SINGLE {
         if headers.get_all(name).iter().nth(1).is_some() {
-            return Err(Refusal::Head(HeadFault::Repeated(name)));
+            return Err(match name {
+                "mcp-protocol-version" | "mcp-method" | "mcp-name" => {
+                    Refusal::HeaderMismatch(format!("`{name}` came more than once"))
+                }
+                _ => Refusal::Head(HeadFault::Repeated(name)),
+            });
         }
     }
     Ok(())

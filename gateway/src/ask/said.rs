@@ -17,6 +17,8 @@ pub(crate) struct Said {
     pub(crate) message: Message,
     /// For requests and notifications; none where the method is not in the table.
     pub(crate) method: Option<Method>,
+    /// Whether it names a task of the gateway's: this version has given none, so that names an unknown one.
+    names_task: bool,
     /// Modern where the body or the version header says so.
     pub(crate) era: Era,
 }
@@ -35,6 +37,7 @@ impl Said {
         bounds: &Bounds,
         headers: &HeaderMap,
     ) -> Result<Self, Refusal> {
+        let names_task = message.names_task(&body);
         let (body, message) = without_gateway_keys(body, message, bounds)?;
         let method = message
             .slice(Member::Method, &body)
@@ -44,6 +47,7 @@ impl Said {
             body,
             message,
             method,
+            names_task,
             era,
         })
     }
@@ -56,6 +60,9 @@ impl Said {
     /// in an era without them.
     pub(super) fn check(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         self.check_dress()?;
+        if self.names_task {
+            return Err(Refusal::HandleUnknown("dev.hopgate/task"));
+        }
         if self.era == Era::Modern {
             super::mirror::check(self, headers)?;
         }

@@ -29,6 +29,8 @@ pub(super) struct Resolver<'a> {
     files: Vec<PathBuf>,
 }
 
+/// How an agent's `identity` names the caller from this machine.
+const LOCAL: &str = "local";
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
 // === impl Resolver ===
@@ -171,7 +173,7 @@ impl<'a> Resolver<'a> {
         for (name, agent) in known {
             let mut local = false;
             for matcher in &agent.identity {
-                if identities.contains_key(matcher.text.as_str()) {
+                if matcher.text == LOCAL && !identities.is_empty() {
                     local = true;
                     let (other, span) = *first.get_or_insert((name.as_str(), matcher.span));
                     if other != name.as_str() {
@@ -339,12 +341,22 @@ fn unknown_identity(matcher: &policy::model::Matcher) -> Diagnostic {
         let message =
             format!("`{text}`: identities by issuer or SPIFFE ID are not in this version");
         return Diagnostic::error(Code::NotInThisVersion, matcher.span, message)
-            .help("name an identity of kind `local`");
+            .help("write `local`: the caller from this machine");
     }
-    let message = format!("no identity is named `{text}`");
-    Diagnostic::error(Code::UnknownName, matcher.span, message).help(format!(
-        "add `[identities.{text}]` with `kind = \"local\"`, or name one that is there"
-    ))
+    if text == LOCAL {
+        return Diagnostic::error(
+            Code::UnknownName,
+            matcher.span,
+            "no identity is of kind `local`",
+        )
+        .help("add `[identities.here]` with `kind = \"local\"`");
+    }
+    Diagnostic::error(
+        Code::UnknownName,
+        matcher.span,
+        format!("`{text}` is no identity"),
+    )
+    .help("write `local`: the caller from this machine")
 }
 
 /// The public URL's name, and loopback names where agents are served on loopback.

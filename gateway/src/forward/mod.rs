@@ -133,6 +133,9 @@ fn era_allows(call: &Authorized) -> Result<(), Refusal> {
     let asked = call.bound().asked();
     let eras = &call.server().eras;
     match (asked.era(), eras.known()) {
+        (Era::Legacy, _) if asked.said().is_none() && eras.pinned() == Some(Speaks::Modern) => {
+            Err(Refusal::VerbUnknown)
+        }
         (Era::Modern, Some(Speaks::Legacy)) => Err(Refusal::ServerIsLegacy),
         (Era::Legacy, _) if call.bound().initializes() && eras.pinned() == Some(Speaks::Modern) => {
             Err(Refusal::ServerIsModern)

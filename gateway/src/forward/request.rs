@@ -76,6 +76,11 @@ fn headers(call: &Authorized) -> HeaderMap {
     if asked.said().is_some() {
         to.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
+    for (name, value) in &**from {
+        if name.as_str().starts_with("mcp-param-") {
+            to.append(name.clone(), value.clone());
+        }
+    }
     if asked.era() == Era::Modern {
         mirror(call, asked, &mut to);
     }
@@ -99,11 +104,6 @@ fn mirror(call: &Authorized, asked: &Asked, to: &mut HeaderMap) {
     };
     if let Some(value) = name.and_then(|name| HeaderValue::from_str(&name).ok()) {
         to.insert(HeaderName::from_static("mcp-name"), value);
-    }
-    for (name, value) in &*asked.context().headers {
-        if name.as_str().starts_with("mcp-param-") {
-            to.append(name.clone(), value.clone());
-        }
     }
 }
 

@@ -30,6 +30,10 @@ pub enum Refusal {
     Head(HeadFault),
     /// The body did not arrive whole.
     Body(BodyFault),
+    /// A revision that is not spoken here.
+    RevisionUnknown(String),
+    /// GET or DELETE, where the server has neither.
+    VerbUnknown,
     /// A method outside the closed table.
     MethodUnknown,
     /// A request that does not name what it is about.
@@ -116,6 +120,8 @@ impl Refusal {
             | Self::Head(_)
             | Self::ParamMissing(_)
             | Self::Unasked(_)
+            | Self::RevisionUnknown(_)
+            | Self::VerbUnknown
             | Self::Body(BodyFault::Broken)
             | Self::MethodUnknown => Refused::Message,
             Self::ToolUnknown(_) | Self::ResourceUnknown(_) | Self::PromptUnknown(_) => {
@@ -156,6 +162,8 @@ impl Refusal {
             Self::Head(fault) => fault.to_string(),
             Self::Body(fault) => fault.to_string(),
             Self::MethodUnknown => "the method is not one this gateway knows how to judge".to_owned(),
+            Self::RevisionUnknown(version) => format!("revision `{version}` is not spoken here"),
+            Self::VerbUnknown => "the server has neither GET nor DELETE".to_owned(),
             Self::ParamMissing(which) => format!("the request does not name `{which}`"),
             Self::Unasked(why) => (*why).to_owned(),
             Self::HandleUnknown(which) => {

@@ -9,7 +9,7 @@ use adapters::upstream::UpstreamError;
 use adapters::wire::revision::{Era, Revision};
 use adapters::wire::{Method, code, text};
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 
 /// What is known of the request when it is refused: as little as the stage that refused had learnt.
@@ -47,7 +47,13 @@ pub(crate) fn refuse(refusal: &Refusal, asker: &Asker) -> Response<Body> {
     let headers = response.headers_mut();
     match refusal {
         Refusal::Unproven(_) => {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            headers.insert(
+                WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"hopgate\""),
+            );
+        }
+        Refusal::VerbUnknown => {
+            headers.insert(ALLOW, HeaderValue::from_static("POST"));
         }
         Refusal::StreamsFull | Refusal::Draining => {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
@@ -91,6 +97,19 @@ fn show(refusal: &Refusal, asker: &Asker) -> Shown {
         ),
         Refusal::Head(fault) => at(head_status(*fault), &fault.to_string()),
         Refusal::Body(fault) => at(body_status(*fault), &fault.to_string()),
+        Refusal::RevisionUnknown(version) => Shown {
+            data: Some(format!(
+                "{{\"supported\":[\"{}\"],\"requested\":{}}}",
+                Revision::V2026_07_28.as_str(),
+                text::quote(version)
+            )),
+            ..coded(
+                StatusCode::BAD_REQUEST,
+                code::UNSUPPORTED_PROTOCOL_VERSION,
+                "Unsupported protocol version".to_owned(),
+            )
+        },
+        Refusal::VerbUnknown => at(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed"),
         Refusal::MethodUnknown if asker.modern => coded(
             StatusCode::NOT_FOUND,
             code::METHOD_NOT_FOUND,

@@ -82,7 +82,7 @@ impl Tasks {
             .as_ref()
             .is_some_and(|session| session.upstream_id.is_none());
         if ends_nothing && matches!(asked.ask(), Ask::End) {
-            return Err(Refusal::SessionUnknown);
+            return Err(Refusal::Invalid("DELETE ends a session, and none is named"));
         }
         let last_event = last_event(&asked, session.as_ref())?;
         let opened = handles::open(&asked)?;
