@@ -149,10 +149,7 @@ fn look_alikes_of_known_names_are_refused() {
     ];
     let variants = |name: &str| {
         let mut title = name.to_owned();
-        title.replace_range(
-            ..1,
-            &name.chars().take(1).collect::<String>().to_uppercase(),
-        );
+        title.get_mut(..1).unwrap().make_ascii_uppercase();
         let wide: String = name
             .chars()
             .map(|c| {

@@ -1,7 +1,4 @@
 //! Runs the property of the same name.
 #![no_main]
 
-#[path = "../properties/mod.rs"]
-mod properties;
-
 libfuzzer_sys::fuzz_target!(|data: &[u8]| properties::scan::hold(data));

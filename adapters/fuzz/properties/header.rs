@@ -3,7 +3,7 @@
 use adapters::wire::{header, text};
 
 /// Runs the property. Up to the first line feed stands a header's value, behind it a text or a tool.
-pub(crate) fn hold(data: &[u8]) {
+pub fn hold(data: &[u8]) {
     let mut parts = data.splitn(2, |byte| *byte == b'\n');
     let value = parts.next().unwrap_or_default();
     let rest = parts.next().unwrap_or_default();

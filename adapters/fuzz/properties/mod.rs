@@ -1,13 +1,13 @@
 //! What must hold for any bytes: each property is run by a fuzz target, and over its corpus by every test run.
 
-pub(crate) mod answer;
-pub(crate) mod header;
-pub(crate) mod list;
-pub(crate) mod scan;
-pub(crate) mod sse;
+pub mod answer;
+pub mod header;
+pub mod list;
+pub mod scan;
+pub mod sse;
 
 /// Cuts bytes into chunks at places that the first byte chooses: all at once, byte by byte, or anything between.
-pub(crate) fn cut(data: &[u8]) -> Vec<&[u8]> {
+pub fn cut(data: &[u8]) -> Vec<&[u8]> {
     let Some((seed, mut rest)) = data.split_first() else {
         return Vec::new();
     };

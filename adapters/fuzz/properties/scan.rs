@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 
 /// Bounds that small inputs can hit.
-pub(crate) const BOUNDS: Bounds = Bounds {
+pub const BOUNDS: Bounds = Bounds {
     depth: 32,
     members: 200,
     number: 64,
@@ -56,7 +56,7 @@ const PATHS: &[(Member, &str)] = &[
 ];
 
 /// Runs the property.
-pub(crate) fn hold(data: &[u8]) {
+pub fn hold(data: &[u8]) {
     if is_batch(data) {
         batch(data);
         return;

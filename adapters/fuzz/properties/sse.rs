@@ -17,7 +17,7 @@ struct Said {
 }
 
 /// Runs the property. The first byte chooses where the rest is cut.
-pub(crate) fn hold(data: &[u8]) {
+pub fn hold(data: &[u8]) {
     let Some((_, stream)) = data.split_first() else {
         return;
     };

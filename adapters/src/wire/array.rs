@@ -1,6 +1,7 @@
 //! Elements of JSON arrays that the scanner has passed, by position.
 
 use super::Span;
+use super::seek;
 use super::splice::Edit;
 use bytes::{Bytes, BytesMut};
 
@@ -110,15 +111,11 @@ pub fn cut(body: &[u8], span: Span, mut keep: impl FnMut(Span) -> bool) -> Vec<E
 /// The closing quote of the string that opens at `at`, or the end of the text.
 pub(super) fn string_end(text: &[u8], at: usize) -> usize {
     let mut at = at + 1;
-    while let Some(found) = text
-        .get(at..)
-        .and_then(|rest| memchr::memchr2(b'"', b'\\', rest))
-    {
-        at += found;
-        if text.get(at) == Some(&b'"') {
-            return at;
+    while let Some(found) = seek::quote_or_escape(text, at) {
+        if text.get(found) == Some(&b'"') {
+            return found;
         }
-        at += 2;
+        at = found + 2;
     }
     text.len()
 }

@@ -2,22 +2,22 @@
 
 use unicode_normalization::UnicodeNormalization as _;
 
-/// Whether a name folds to another that it is not.
-pub(super) fn folds_to(name: &str, known: &str) -> bool {
-    if name == known {
-        return false;
-    }
+/// Whether a name folds to one of the known names, which it is not.
+pub(super) fn of_any<Names: Iterator<Item = &'static str>>(
+    name: &str,
+    known: impl Fn() -> Names,
+) -> bool {
     if name.is_ascii() {
-        return name.eq_ignore_ascii_case(known);
+        return known().any(|known| name != known && name.eq_ignore_ascii_case(known));
     }
     // A name so much longer is none, and folding it would cost whoever reads it.
-    if name.len() > LONGER * known.len() {
+    let longest = known().map(str::len).max().unwrap_or_default();
+    if name.len() > LONGER * longest {
         return false;
     }
     let seen = name.chars().filter(|letter| !is_hidden(*letter)).nfkc();
-    seen.flat_map(char::to_lowercase)
-        .flat_map(fold)
-        .eq(known.chars().flat_map(char::to_lowercase))
+    let folded: String = seen.flat_map(char::to_lowercase).flat_map(fold).collect();
+    known().any(|known| folded.eq_ignore_ascii_case(known))
 }
 
 /// How many times as long as a known name a look-alike can be: four bytes for each of its letters, as many hidden.
@@ -49,6 +49,10 @@ fn is_hidden(letter: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn folds_to(name: &str, known: &'static str) -> bool {
+        of_any(name, || std::iter::once(known))
+    }
 
     #[test]
     fn every_look_alike_folds_and_others_do_not() {

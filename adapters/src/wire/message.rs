@@ -202,6 +202,10 @@ impl Message {
                 continue;
             };
             let raw = span.of(body);
+            let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'\\';
+            if raw.iter().all(is_plain) {
+                continue;
+            }
             // A log line's fields are no names: only strings are judged.
             if raw.first() == Some(&b'"') && look_alike::is_deceptive(&text::unescape(raw)) {
                 return Err(Flaw::of(FlawKind::Deceptive, span));

@@ -14,6 +14,7 @@ mod message;
 mod method;
 pub mod revision;
 pub mod scan;
+mod seek;
 pub mod splice;
 pub mod sse;
 pub mod text;

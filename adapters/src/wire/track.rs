@@ -4,6 +4,8 @@
 //! It does not validate: what it passes over goes to the caller's own parser. It knows where each watched value begins
 //! and ends, wherever the chunks are cut.
 
+use super::seek;
+
 /// A member of an answer's outer levels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Name {
@@ -329,13 +331,9 @@ fn string(chunk: &[u8], at: &mut usize, escaped: bool) -> Text {
     if escaped {
         *at += 1;
     }
-    while let Some(found) = chunk
-        .get(*at..)
-        .and_then(|rest| memchr::memchr2(b'"', b'\\', rest))
-    {
-        let quote = chunk.get(*at + found) == Some(&b'"');
-        *at += found + 1;
-        if quote {
+    while let Some(found) = seek::quote_or_escape(chunk, *at) {
+        *at = found + 1;
+        if chunk.get(found) == Some(&b'"') {
             return Text::Ends;
         }
         if *at >= chunk.len() {

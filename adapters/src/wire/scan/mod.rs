@@ -4,16 +4,16 @@
 //! differently from another: duplicate members (compared unescaped), lone surrogates, numbers without end, depth
 //! without end, look-alikes of the names that stages act on.
 
-use super::array::string_end;
 use super::member::{Member, Place};
 use super::{Span, look_alike, text};
+use std::borrow::Cow;
 
 mod flaw;
 mod keys;
 mod lexis;
 
 pub use flaw::{Flaw, FlawKind};
-use keys::Keys;
+use keys::{Key, Keys, Object};
 
 /// How large a message may be, beside its bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +53,7 @@ struct Level {
 }
 
 struct Scanner<'a, N> {
+    text: &'a str,
     body: &'a [u8],
     at: usize,
     bounds: &'a Bounds,
@@ -74,10 +75,10 @@ pub(super) fn value(
     root: Place,
     notes: &mut impl Notes,
 ) -> Result<(), Flaw> {
-    if let Err(error) = std::str::from_utf8(body) {
-        return Err(Flaw::at(FlawKind::Encoding, error.valid_up_to()));
-    }
+    let text = std::str::from_utf8(body)
+        .map_err(|error| Flaw::at(FlawKind::Encoding, error.valid_up_to()))?;
     let mut scanner = Scanner {
+        text,
         body,
         at: 0,
         bounds,
@@ -234,35 +235,34 @@ impl<N: Notes> Scanner<'_, N> {
         if self.peek() != Some(b'"') {
             return self.flaw(FlawKind::Syntax);
         }
-        self.string()?;
-        let raw = self.body.get(start..self.at).unwrap_or_default();
-        let name = text::unescape(raw);
-        let at = |kind| Flaw::at(kind, start);
+        let escaped = self.string()?;
+        let key = Key {
+            span: Span::new(start, self.at),
+            escaped,
+        };
+        let name = if escaped {
+            text::unescape(key.span.of(self.body))
+        } else {
+            Cow::Borrowed(self.text.get(start + 1..self.at - 1).unwrap_or_default())
+        };
         self.members += 1;
         if self.members > self.bounds.members {
-            return Err(at(FlawKind::Members));
+            return Err(Flaw::at(FlawKind::Members, start));
         }
-        let Some(level) = self
-            .depth
-            .checked_sub(1)
-            .and_then(|top| self.levels.get_mut(top))
-        else {
-            return Err(at(FlawKind::Syntax));
+        let top = self.depth.checked_sub(1);
+        let Some(level) = top.and_then(|top| self.levels.get_mut(top)) else {
+            return Err(Flaw::at(FlawKind::Syntax, start));
         };
-        if !self
-            .keys
-            .add(level.keys, &name, Span::new(start, self.at), self.body)
-        {
-            return Err(at(FlawKind::Duplicate));
+        let object = Object {
+            first: level.keys,
+            start: level.start,
+        };
+        if !self.keys.add(object, &name, key, self.body) {
+            return Err(Flaw::at(FlawKind::Duplicate, start));
         }
         level.member = level.place.member(&name);
-        if level.member.is_none()
-            && level
-                .place
-                .guarded()
-                .any(|known| look_alike::folds_to(&name, known))
-        {
-            return Err(at(FlawKind::LookAlike));
+        if level.member.is_none() && look_alike::of_any(&name, || level.place.guarded()) {
+            return Err(Flaw::at(FlawKind::LookAlike, start));
         }
         self.space();
         if self.peek() != Some(b':') {
@@ -272,16 +272,12 @@ impl<N: Notes> Scanner<'_, N> {
         Ok(())
     }
 
-    fn string(&mut self) -> Result<(), Flaw> {
-        let start = self.at;
-        let end = string_end(self.body, start);
-        let inner = self.body.get(start + 1..end).unwrap_or_default();
-        if end >= self.body.len() {
-            return Err(Flaw::at(FlawKind::Syntax, start));
-        }
-        lexis::string(inner).map_err(|(kind, at)| Flaw::at(kind, start + 1 + at))?;
+    /// Reads a string; whether it holds escapes.
+    fn string(&mut self) -> Result<bool, Flaw> {
+        let (end, escaped) =
+            lexis::string(self.body, self.at).map_err(|(kind, at)| Flaw::at(kind, at))?;
         self.at = end + 1;
-        Ok(())
+        Ok(escaped)
     }
 
     /// Tells of the value that has just ended, if its member is one with a meaning.
