@@ -80,7 +80,14 @@ fn every_mistake_is_named_at_once() {
            [[rules]]\nname = \"notes\"\ntools = [\"nope/x\"]\nallow = true\n[nonsense]\na = 1\n";
     let (code, text) = check(&config);
     assert_eq!(code, Some(1), "{text}");
-    for word in ["lokal", "ftp", "worse", "nope", "nonsense", "hopgate.toml"] {
+    for word in [
+        "lokal",
+        "ftp",
+        "password",
+        "nope",
+        "nonsense",
+        "hopgate.toml",
+    ] {
         assert!(text.contains(word), "{word} is missing:\n{text}");
     }
     // Underlined where it stands.
