@@ -73,7 +73,9 @@ async fn only_listed_headers_reach_the_server() {
         }
         assert_eq!(call.head.get("accept-encoding"), Some("identity"));
         assert_eq!(call.head.get("host").unwrap(), upstream.address.to_string());
-        assert_eq!(call.head.get("mcp-param-unknown"), Some("kept"));
+        if era == Era::Modern {
+            assert_eq!(call.head.get("mcp-param-unknown"), Some("kept"));
+        }
         assert_eq!(call.head.get("content-type"), Some("application/json"));
     }
 }
@@ -135,7 +137,7 @@ async fn a_caller_who_is_not_local_is_not_believed_to_be() {
         let answer = agent.post_with(&message, mark).await;
         assert_eq!(answer.status(), 401, "{mark}: {answer:?}");
         let challenge = answer.head.get("www-authenticate").unwrap_or_default();
-        assert!(challenge.starts_with("Bearer "), "{mark}: {challenge}");
+        assert!(challenge.starts_with("Bearer"), "{mark}: {challenge}");
         assert!(answer.head.get("hopgate-call").is_some(), "{mark}");
     }
     assert!(upstream.received().is_empty());
