@@ -30,6 +30,7 @@ pub(super) fn check(said: &Said, headers: &HeaderMap) -> Result<(), Refusal> {
         "MCP-Protocol-Version",
         headers.get("mcp-protocol-version"),
         version,
+        Encoded::No,
     )?;
     if version != MODERN {
         return Err(Refusal::RevisionUnknown(
@@ -43,9 +44,9 @@ pub(super) fn check(said: &Said, headers: &HeaderMap) -> Result<(), Refusal> {
         ));
     }
     let method = said.raw(Member::Method).unwrap_or_default();
-    agree("Mcp-Method", headers.get("mcp-method"), method)?;
+    agree("Mcp-Method", headers.get("mcp-method"), method, Encoded::No)?;
     match named(said) {
-        Some(raw) => agree("Mcp-Name", headers.get("mcp-name"), raw),
+        Some(raw) => agree("Mcp-Name", headers.get("mcp-name"), raw, Encoded::Perhaps),
         None => Ok(()),
     }
 }
@@ -63,11 +64,27 @@ pub(crate) fn named(said: &Said) -> Option<&[u8]> {
     }
 }
 
-fn agree(name: &'static str, value: Option<&HeaderValue>, body: &[u8]) -> Result<(), Refusal> {
-    let Some(value) = value else {
+/// Whether a header's value may be encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Encoded {
+    No,
+    Perhaps,
+}
+
+fn agree(
+    name: &'static str,
+    value: Option<&HeaderValue>,
+    body: &[u8],
+    encoded: Encoded,
+) -> Result<(), Refusal> {
+    let Some(value) = value.map(HeaderValue::as_bytes) else {
         return Err(Refusal::HeaderMismatch(format!("`{name}` is missing")));
     };
-    if header::agrees(value.as_bytes(), body) {
+    let agrees = match encoded {
+        Encoded::Perhaps => header::agrees(value, body),
+        Encoded::No => text::unescape(body).as_bytes() == value && body.first() == Some(&b'"'),
+    };
+    if agrees {
         return Ok(());
     }
     Err(Refusal::HeaderMismatch(format!(

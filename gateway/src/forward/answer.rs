@@ -1,5 +1,6 @@
 //! An answer in hand: checked to be one, its handles sealed, a list cut to what the caller may see.
 
+use super::plain::is_error;
 use super::{Call, Shared, seals};
 use crate::audit::Ending;
 use crate::authorize::Sight;
@@ -58,7 +59,11 @@ pub(super) fn whole(
         .feed(data.clone(), &mut seal, &mut out)
         .map_err(fault)?;
     let facts = reader.finish(&mut out).map_err(fault)?;
-    Ok(finish(call, shared, method, splice::join(out), &facts))
+    let bytes = splice::join(out);
+    if facts.is_error && !is_error(call, &bytes) {
+        return Err(UpstreamFault::Answer("holds an error that is none"));
+    }
+    Ok(finish(call, shared, method, bytes, &facts))
 }
 
 /// Does what the method asks for with a whole answer.

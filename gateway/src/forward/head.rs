@@ -146,7 +146,10 @@ async fn unusable(
             _ => {}
         }
     }
-    Refusal::UpstreamFailed(fault)
+    match fault {
+        UpstreamFault::Late => Refusal::TimedOut,
+        fault => Refusal::UpstreamFailed(fault),
+    }
 }
 
 /// The answer to a notification or a response.

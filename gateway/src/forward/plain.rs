@@ -60,7 +60,7 @@ pub(super) async fn read(
             Ok(Some(Ok(frame))) => frame,
             Ok(Some(Err(error))) => return Err((call, UpstreamFault::Exchange(error))),
             Ok(None) => break,
-            Err(_) => return Err((call, UpstreamFault::Answer("did not end in time"))),
+            Err(_) => return Err((call, UpstreamFault::Late)),
         };
         let Ok(chunk) = frame.into_data() else {
             continue;
@@ -95,6 +95,9 @@ pub(super) async fn read(
         Ok(facts) => facts,
         Err(flaw) => return Err((call, fault(flaw))),
     };
+    if facts.is_error && !is_error(&call, &splice::join(out.clone())) {
+        return Err((call, UpstreamFault::Answer("holds an error that is none")));
+    }
     call.closed();
     if options(&call, method).whole {
         let read = finish(&call, shared, method, splice::join(out), &facts);
@@ -113,8 +116,16 @@ pub(super) async fn read_error(call: &Call, body: ReplyBody) -> Result<Content, 
     let body = match timeout_at(call.deadline, limited).await {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(_)) => return Err(UpstreamFault::TooLarge),
-        Err(_) => return Err(UpstreamFault::Answer("did not end in time")),
+        Err(_) => return Err(UpstreamFault::Late),
     };
+    if is_error(call, &body) {
+        return Ok(Content::Whole(vec![body], Ending::ServerError));
+    }
+    Err(UpstreamFault::Answer("is no JSON-RPC error"))
+}
+
+/// Whether a body is a JSON-RPC error, whole and strictly.
+pub(super) fn is_error(call: &Call, body: &[u8]) -> bool {
     let bounds = &call
         .authorized
         .bound()
@@ -122,12 +133,7 @@ pub(super) async fn read_error(call: &Call, body: ReplyBody) -> Result<Content, 
         .context()
         .snapshot
         .scan_bounds;
-    match adapters::wire::read(&body, bounds) {
-        Ok(message) if message.class() == Class::Error => {
-            Ok(Content::Whole(vec![body], Ending::ServerError))
-        }
-        _ => Err(UpstreamFault::Answer("is no JSON-RPC error")),
-    }
+    adapters::wire::read(body, bounds).is_ok_and(|message| message.class() == Class::Error)
 }
 
 // === impl Plain ===

@@ -101,6 +101,8 @@ pub enum UpstreamFault {
     Answer(&'static str),
     /// Larger than the bounds allow.
     TooLarge,
+    /// Not whole at the call's deadline.
+    Late,
 }
 
 // === impl Refusal ===
@@ -210,6 +212,7 @@ impl fmt::Display for UpstreamFault {
             }
             Self::Encoding => f.write_str("the server compressed its answer unasked"),
             Self::Answer(why) => write!(f, "the server's answer: {why}"),
+            Self::Late => f.write_str("the server's answer was not whole at the call's deadline"),
             Self::TooLarge => f.write_str("the server's answer is larger than the bounds allow"),
         }
     }

@@ -202,7 +202,8 @@ fn upstream(fault: &UpstreamFault) -> Shown {
         | UpstreamFault::MediaType
         | UpstreamFault::Encoding
         | UpstreamFault::Answer(_)
-        | UpstreamFault::TooLarge => own(
+        | UpstreamFault::TooLarge
+        | UpstreamFault::Late => own(
             StatusCode::BAD_GATEWAY,
             "The upstream server gave no usable answer",
         ),

@@ -2,14 +2,13 @@
 //!
 //! The shape of every value was checked before; what is read here and does not fit was reported there and is passed over.
 
+mod server;
+mod values;
+
 use super::form;
-use super::{
-    Agent, Bounds, Config, Deadlines, Gateway, HttpUpstream, Identity, InboundTls, KeyFile, Log,
-    Protocol, Server, Upstream,
-};
+use super::{Agent, Config, Deadlines, Gateway, Identity, InboundTls, KeyFile, Log};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ipnet::IpNet;
 use policy::document::{Entry, Table, Value};
 use policy::model::Lifecycle;
 use policy::{Code, Diagnostic, Policy};
@@ -17,7 +16,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use values::{bounds, deadlines, default_hosts, networks, texts};
 use zeroize::Zeroizing;
 
 /// Resolves one tree.
@@ -31,7 +30,6 @@ pub(super) struct Resolver<'a> {
 
 /// How an agent's `identity` names the caller from this machine.
 const LOCAL: &str = "local";
-const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
 // === impl Resolver ===
 
@@ -201,70 +199,6 @@ impl<'a> Resolver<'a> {
         agents
     }
 
-    fn servers(&mut self, common: &Deadlines) -> BTreeMap<Arc<str>, Server> {
-        let root = self.root;
-        let servers = root.table("servers").into_iter().flat_map(Table::iter);
-        servers
-            .filter_map(|(name, entry)| {
-                let table = entry.value.table()?;
-                let server = Server {
-                    upstream: self.upstream(name, entry, table)?,
-                    protocol: match table.text("protocol") {
-                        Some("modern") => Protocol::Modern,
-                        Some("legacy") => Protocol::Legacy,
-                        _ => Protocol::Auto,
-                    },
-                    deadlines: deadlines(table.table("deadlines"), common),
-                };
-                Some((Arc::from(name), server))
-            })
-            .collect()
-    }
-
-    fn upstream(&mut self, name: &str, entry: &Entry, table: &Table) -> Option<Upstream> {
-        match (table.get("url"), table.get("builtin")) {
-            (Some(url), None) => Some(Upstream::Http(HttpUpstream {
-                url: form::url(url.value.text()?).ok()?,
-                ca: self.paths(table.items("ca")),
-                client_cert: table.get("client_cert").and_then(|entry| self.pair(entry)),
-                allow_private: networks(table.items("allow_private")),
-            })),
-            (None, Some(_)) => {
-                for key in ["ca", "client_cert", "allow_private"] {
-                    if let Some(other) = table.get(key) {
-                        let message = format!("`{key}` has no meaning for a built-in server");
-                        self.diagnostics.push(
-                            Diagnostic::error(Code::Conflict, other.key, message).help("remove it"),
-                        );
-                    }
-                }
-                Some(Upstream::Notes)
-            }
-            (Some(url), Some(builtin)) => {
-                let one = Diagnostic::error(
-                    Code::Conflict,
-                    builtin.key,
-                    "a server has either `url` or `builtin`",
-                );
-                self.diagnostics
-                    .push(one.also(url.key, "the other").help("remove one of them"));
-                None
-            }
-            (None, None) => {
-                let later = ["command", "openapi", "api"]
-                    .iter()
-                    .any(|key| table.get(key).is_some());
-                if !later {
-                    let message = format!("nothing says what stands behind `{name}`");
-                    let one = Diagnostic::error(Code::MissingKey, entry.key, message);
-                    self.diagnostics
-                        .push(one.help("add `url = \"https://…/mcp\"` or `builtin = \"notes\"`"));
-                }
-                None
-            }
-        }
-    }
-
     fn keys(&mut self, rows: &[Value]) -> Vec<KeyFile> {
         let mut keys: Vec<KeyFile> = Vec::new();
         for table in rows.iter().filter_map(Value::table) {
@@ -357,79 +291,4 @@ fn unknown_identity(matcher: &policy::model::Matcher) -> Diagnostic {
         format!("`{text}` is no identity"),
     )
     .help("write `local`: the caller from this machine")
-}
-
-/// The public URL's name, and loopback names where agents are served on loopback.
-fn default_hosts(public_url: &url::Url, listen: &[SocketAddr]) -> Vec<String> {
-    let mut hosts: Vec<String> = public_url
-        .host_str()
-        .map(str::to_owned)
-        .into_iter()
-        .collect();
-    if listen.iter().any(|at| at.ip().is_loopback()) {
-        hosts.extend(LOOPBACK.map(str::to_owned));
-    }
-    hosts.sort();
-    hosts.dedup();
-    hosts
-}
-
-fn texts(items: &[Value]) -> Vec<String> {
-    items
-        .iter()
-        .filter_map(Value::text)
-        .map(str::to_owned)
-        .collect()
-}
-
-fn networks(items: &[Value]) -> Vec<IpNet> {
-    items
-        .iter()
-        .filter_map(|item| form::network(item.text()?))
-        .collect()
-}
-
-fn bounds(table: Option<&Table>) -> Bounds {
-    let size = |key: &str, otherwise| {
-        table
-            .and_then(|table| form::size(table.text(key)?))
-            .unwrap_or(otherwise)
-    };
-    let count = |key: &str, otherwise| {
-        let value = table
-            .and_then(|table| table.value(key))
-            .map(|value| &value.datum);
-        match value {
-            Some(policy::document::Datum::Integer(number)) => {
-                usize::try_from(*number).unwrap_or(otherwise)
-            }
-            _ => otherwise,
-        }
-    };
-    Bounds {
-        body: size("body", 1 << 20),
-        answer: size("answer", 16 << 20),
-        event: size("event", 1 << 20),
-        depth: count("depth", 64),
-        members: count("members", 10_000),
-        batch: count("batch", 16),
-        connections: count("connections", 10_000),
-        streams: count("streams", 10_000),
-    }
-}
-
-fn deadlines(table: Option<&Table>, otherwise: &Deadlines) -> Deadlines {
-    let duration = |key: &str, otherwise: Duration| {
-        table
-            .and_then(|table| form::duration(table.text(key)?))
-            .unwrap_or(otherwise)
-    };
-    Deadlines {
-        header: duration("header", otherwise.header),
-        body: duration("body", otherwise.body),
-        connect: duration("connect", otherwise.connect),
-        call: duration("call", otherwise.call),
-        stream: duration("stream", otherwise.stream),
-        drain: duration("drain", otherwise.drain),
-    }
 }
