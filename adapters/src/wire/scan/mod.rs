@@ -203,10 +203,10 @@ impl<N: Notes> Scanner<'_, N> {
 
     fn push(&mut self, is_object: bool) -> Result<(), Flaw> {
         let place = match (self.top.is_object, is_object) {
-            (true, _) => Place::within(self.top.member),
-            // Around the root stands what the root is; the items of an array have no meaning.
+            (true, true) => Place::within(self.top.member),
+            // The root, or an item of an array, where nothing has a meaning.
             (false, true) => self.top.place,
-            (false, false) => Place::Other,
+            (_, false) => Place::Other,
         };
         let flaw = Flaw::at(FlawKind::Depth, self.at);
         if self.depth >= self.bounds.depth {
