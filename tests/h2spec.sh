@@ -17,7 +17,7 @@ admin = "127.0.0.1:$admin"
 public_url = "https://127.0.0.1:$port"
 data_dir = "$folder/data"
 tls = { cert = "$folder/own.pem", key = { file = "$folder/own.key" } }
-[identities.here]
+[identities.local]
 kind = "local"
 [agents.tester]
 owner = "tests@example.com"

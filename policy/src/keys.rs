@@ -86,7 +86,7 @@ pub const AGENT: &[Key] = &[
     Key::new(
         "identity",
         Shape::OneOrMany(&Shape::Text(ANY)),
-        "The identities it answers to: names of identities of kind `local`.",
+        "The identities it answers to; `local`: whoever calls from this machine.",
     ),
     Key::new(
         "envelope",

@@ -51,7 +51,7 @@ async fn connection(
         if head.starts_with(b"GET ") {
             let open = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
             stream
-                .write_all(format!("{open}10\r\nid: 0\ndata: \n\n\n\r\n").as_bytes())
+                .write_all(format!("{open}e\r\nid: 0\ndata: \n\n\r\n").as_bytes())
                 .await
                 .ok()?;
             // An idle stream: nothing more until the client goes.

@@ -86,7 +86,7 @@ fn other(rows: &[Row], start: f64, memory: &Memory) -> String {
         format!("{count} sessions with a stream each, altogether"),
         whole,
         "MiB",
-        400.0,
+        0.04 * count as f64,
     );
     text += &line(
         "start to the first answered call".to_owned(),

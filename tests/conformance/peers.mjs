@@ -35,7 +35,7 @@ admin = "127.0.0.1:${admin}"
 public_url = "http://127.0.0.1:${port}"
 data_dir = ${JSON.stringify(data)}
 
-[identities.here]
+[identities.local]
 kind = "local"
 
 [agents.tester]

@@ -67,7 +67,10 @@ fn the_example_passes_without_a_warning() {
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../config.example.toml");
     let (code, text) = check(&std::fs::read_to_string(example).unwrap());
     assert_eq!(code, Some(0), "{text}");
-    assert!(text.contains("0 errors") && text.contains("0 warnings"), "{text}");
+    assert!(
+        text.contains("0 errors") && text.contains("0 warnings"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -77,7 +80,14 @@ fn every_mistake_is_named_at_once() {
            [[rules]]\nname = \"notes\"\ntools = [\"nope/x\"]\nallow = true\n[nonsense]\na = 1\n";
     let (code, text) = check(&config);
     assert_eq!(code, Some(1), "{text}");
-    for word in ["lokal", "ftp", "worse", "nope", "nonsense", "hopgate.toml"] {
+    for word in [
+        "lokal",
+        "ftp",
+        "password",
+        "nope",
+        "nonsense",
+        "hopgate.toml",
+    ] {
         assert!(text.contains(word), "{word} is missing:\n{text}");
     }
     // Underlined where it stands.
@@ -260,7 +270,7 @@ fn the_demo_runs_on_a_bare_machine() {
     let output = run(&folder.0, &["demo"]);
     let text = both(&output);
     assert_eq!(output.status.code(), Some(0), "{text}");
-    for word in ["allow", "den"] {
+    for word in ["allowed", "refused"] {
         assert!(text.to_lowercase().contains(word), "{word}:\n{text}");
     }
     assert!(

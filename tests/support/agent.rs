@@ -45,7 +45,7 @@ pub struct Answer {
 }
 
 /// A whole answer.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Whole {
     /// Status line and headers.
     pub head: Head,
@@ -300,12 +300,18 @@ impl Answer {
 
     /// The next event that is more than a comment.
     pub async fn event(&mut self) -> Option<Event> {
-        loop {
-            match self.frame().await {
-                Some(event) if event.is_comment() => {}
-                other => return other,
+        let next = async {
+            loop {
+                match self.frame().await {
+                    Some(event) if event.is_comment() => {}
+                    other => return other,
+                }
             }
-        }
+        };
+        // Keep-alive comments must not keep a test alive.
+        tokio::time::timeout(crate::PATIENCE, next)
+            .await
+            .expect("an event, or an end")
     }
 
     /// The next event's message; panics when there is none.
@@ -326,6 +332,13 @@ impl Answer {
 }
 
 // === impl Whole ===
+
+impl std::fmt::Debug for Whole {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let start: String = self.text().chars().take(2000).collect();
+        write!(f, "{:?} {start}", self.head)
+    }
+}
 
 impl Whole {
     /// The status.

@@ -1,11 +1,14 @@
 //! The real binary as a process: started on free ports, awaited, signalled and ended by its id.
 
 use crate::lines::Lines;
+use crate::random::Random;
 use crate::setup::{Place, Setup};
 use crate::wire::{Head, Wire};
+use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::net::TcpStream;
 
@@ -31,17 +34,12 @@ pub struct Ended {
 impl Gateway {
     /// Starts with `setup` and waits until it is ready.
     pub async fn start(setup: &Setup) -> Self {
-        for _ in 0..5 {
-            let place = Place::free();
-            std::fs::write(place.config(), setup.text(&place)).expect("config file");
-            match Self::at(place).await {
-                Ok(gateway) => return gateway,
-                // Somebody took a port between our look and the bind.
-                Err(ended) if ended.stderr.contains("in use") => {}
-                Err(ended) => panic!("hopgate ended with {:?}:\n{}", ended.code, ended.stderr),
-            }
+        let place = Place::free();
+        std::fs::write(place.config(), setup.text(&place)).expect("config file");
+        match Self::at(place).await {
+            Ok(gateway) => gateway,
+            Err(ended) => panic!("hopgate ended with {:?}:\n{}", ended.code, ended.stderr),
         }
-        panic!("no free port in five attempts");
     }
 
     /// Starts with the configuration that stands at `place`.
@@ -228,19 +226,20 @@ impl Drop for Gateway {
 // === impl Place ===
 
 impl Place {
-    /// Two ports nobody listens on, and a new folder.
+    /// Two ports that are this place's alone, and a new folder.
     pub fn free() -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("hopgate-test-{}-{number}", std::process::id());
         let folder = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&folder).expect("folder");
-        let ports = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("port"));
-        let [port, admin] = ports.map(|socket| socket.local_addr().expect("address").port());
+        let mut random = Random::new(u64::from(std::process::id()) << 32 | number as u64);
+        let ((port, one), (admin, two)) = (claim(&mut random), claim(&mut random));
         Self {
             port,
             admin,
             folder,
+            claims: [one, two].into(),
         }
     }
 
@@ -248,6 +247,23 @@ impl Place {
     pub fn config(&self) -> PathBuf {
         self.folder.join("hopgate.toml")
     }
+}
+
+/// Claims a port among all tests that run on this machine, as long as the file is held.
+///
+/// Asking the system for a free one is not enough: two tests could get the same before either listens, and an
+/// outgoing connection could take it. So these lie below the ephemeral range, each with a lock.
+fn claim(random: &mut Random) -> (u16, Arc<File>) {
+    let folder = std::env::temp_dir().join("hopgate-ports");
+    std::fs::create_dir_all(&folder).expect("folder");
+    for _ in 0..1000 {
+        let port = 10_240 + u16::try_from(random.below(22_000)).expect("small");
+        let file = File::create(folder.join(port.to_string())).expect("lock file");
+        if file.try_lock().is_ok() && TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return (port, Arc::new(file));
+        }
+    }
+    panic!("no free port in a thousand attempts");
 }
 
 /// The binary beside this test's own.

@@ -1,7 +1,9 @@
 //! The configuration of one test: what every test needs, and what this one adds.
 
 use std::fmt::Write;
+use std::fs::File;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Builds the text of `hopgate.toml`.
 #[derive(Debug, Clone)]
@@ -23,6 +25,8 @@ pub struct Place {
     pub admin: u16,
     /// Configuration, data and output.
     pub folder: PathBuf,
+    /// Locks that keep both ports.
+    pub claims: Arc<[Arc<File>]>,
 }
 
 // === impl Setup ===
@@ -96,12 +100,13 @@ impl Setup {
             port,
             admin,
             folder,
+            ..
         } = place;
         let (scheme, data) = (self.scheme, folder.join("data"));
         let mut text = format!(
             "[gateway]\nlisten = \"127.0.0.1:{port}\"\nadmin = \"127.0.0.1:{admin}\"\n\
              public_url = \"{scheme}://127.0.0.1:{port}\"\ndata_dir = \"{}\"\n{}\n\
-             [identities.here]\nkind = \"local\"\n\n[agents.tester]\nowner = \"tests@example.com\"\n\
+             [identities.local]\nkind = \"local\"\n\n[agents.tester]\nowner = \"tests@example.com\"\n\
              purpose = \"plays an agent\"\nexpires = 2099-01-01\nidentity = [\"local\"]\n\
              envelope = {{ tools = [\"{}\"] }}\n",
             data.display(),

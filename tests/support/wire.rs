@@ -17,7 +17,7 @@ pub struct Wire {
 }
 
 /// First line and headers of a request or answer, in order, names as they came.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Head {
     /// Request or status line.
     pub line: String,
@@ -59,6 +59,12 @@ impl Stream for tokio_rustls::server::TlsStream<TcpStream> {
 }
 
 // === impl Head ===
+
+impl std::fmt::Debug for Head {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {:?}", self.line, self.headers)
+    }
+}
 
 impl Head {
     /// The only value of a header; panics when it is repeated.

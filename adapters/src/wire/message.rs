@@ -119,6 +119,17 @@ impl Message {
         ))
     }
 
+    /// Whether it names a task of the gateway's.
+    #[must_use]
+    pub fn names_task(&self, body: &[u8]) -> bool {
+        self.span(Member::MetaGateway).is_some()
+            && self.span(Member::Meta).is_some_and(|meta| {
+                array::members(body, meta)
+                    .iter()
+                    .any(|(key, _)| text::says(key.of(body), "dev.hopgate/task"))
+            })
+    }
+
     fn classify(&mut self, body: &[u8]) -> Result<(), Flaw> {
         if body.trim_ascii_start().first() != Some(&b'{') {
             return Err(Flaw::shape("a message is an object"));

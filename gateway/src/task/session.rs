@@ -53,10 +53,13 @@ struct Asked {
     progress: Option<Box<[u8]>>,
 }
 
+/// Sessions by key: principal, server and the server's own id.
+type Shard = HashMap<Box<[u8]>, Arc<Session>>;
+
 /// All sessions this process remembers.
 #[derive(Debug)]
 pub(crate) struct Sessions {
-    shards: Vec<Mutex<HashMap<Box<[u8]>, Arc<Session>>>>,
+    shards: Vec<Mutex<Shard>>,
     hasher: RandomState,
 }
 
@@ -100,16 +103,24 @@ impl Sessions {
             let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
             shard.retain(|_, session| {
                 Arc::strong_count(session) > 1
-                    || session.memory().used.is_some_and(|used| used.elapsed() < IDLE)
+                    || session
+                        .memory()
+                        .used
+                        .is_some_and(|used| used.elapsed() < IDLE)
             });
             left += shard.len();
         }
         left
     }
 
-    fn shard(&self, key: &[u8]) -> Option<MutexGuard<'_, HashMap<Box<[u8]>, Arc<Session>>>> {
+    fn shard(&self, key: &[u8]) -> Option<MutexGuard<'_, Shard>> {
         let at = usize::try_from(self.hasher.hash_one(key) % SHARDS as u64).ok()?;
-        Some(self.shards.get(at)?.lock().unwrap_or_else(PoisonError::into_inner))
+        Some(
+            self.shards
+                .get(at)?
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
     }
 }
 
@@ -131,7 +142,10 @@ impl Session {
     pub(crate) fn open(&self, id: &[u8], method: Method) {
         let mut memory = self.memory();
         forget_oldest(&mut memory.open);
-        memory.open.push(Open { id: Box::from(id), method });
+        memory.open.push(Open {
+            id: Box::from(id),
+            method,
+        });
     }
 
     /// A request of the client has its final answer; returns what it had asked.
@@ -153,7 +167,10 @@ impl Session {
             return;
         }
         forget_oldest(&mut memory.asked);
-        memory.asked.push(Asked { id: Box::from(id), progress: progress.map(Box::from) });
+        memory.asked.push(Asked {
+            id: Box::from(id),
+            progress: progress.map(Box::from),
+        });
     }
 
     /// The client answers a request of the server: true once for each request delivered.
@@ -165,7 +182,10 @@ impl Session {
 
     /// Whether the client may report progress under this token: one a delivered request brought.
     pub(crate) fn awaits_progress(&self, token: &[u8]) -> bool {
-        self.memory().asked.iter().any(|asked| asked.progress.as_deref() == Some(token))
+        self.memory()
+            .asked
+            .iter()
+            .any(|asked| asked.progress.as_deref() == Some(token))
     }
 
     /// Whether the server waits for the client at all: then a call's clock stands.

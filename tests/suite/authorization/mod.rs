@@ -76,12 +76,15 @@ fn every_method_has_a_case() {
 async fn under_deny_all_nothing_reaches_the_upstream() {
     let upstream = willing().await;
     // A session opened while it was allowed; then the configuration closes.
-    let setup = Setup::new(&upstream.url());
+    let setup = Setup::new(&upstream.url()).server("other", &upstream.url());
     let mut gateway = Gateway::start(&setup).await;
     let session = Agent::legacy(&gateway).await.session;
     let nothing = [
         setup.clone().rules(""),
-        setup.clone().envelope("other/**"),
+        setup
+            .clone()
+            .server("other", &upstream.url())
+            .envelope("other/**"),
         setup.rules(&deny("all", "**", "no")),
     ];
     for closed in nothing {

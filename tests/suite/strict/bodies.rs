@@ -3,7 +3,8 @@
 use super::{pair, plausible, refused};
 use tests::{Agent, Answer, Era};
 
-const META: &str = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}"#;
+/// What a modern request carries.
+pub(super) const META: &str = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}"#;
 
 /// A call with `params` members as given.
 fn call(params: &str) -> Vec<u8> {
@@ -94,7 +95,7 @@ async fn t02_known_names_in_another_letter_case() {
         ));
     }
     cases.push(("escaped", call(r#""name":"echo","\u004eame":"secret""#)));
-    cases.push(("kelvin sign", call("\"name\":\"echo\",\"tas\u{212a}\":{}")));
+    cases.push(("kelvin sign", call("\"name\":\"echo\",\"tas\u{212a}Id\":1")));
     refused(&cases, &[-32700, -32600]).await;
 }
 
@@ -220,9 +221,8 @@ async fn t09b_every_message_fits_exactly_one_class() {
         ("params an array", br#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":["echo"]}"#.to_vec()),
         ("params null", br#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":null}"#.to_vec()),
         ("method a number", br#"{"jsonrpc":"2.0","id":1,"method":1}"#.to_vec()),
-        ("name a number", call(r#""name":1"#)),
     ]);
-    refused(&cases, &[-32600, -32602, -32700, -32601]).await;
+    refused(&cases, &[-32600, -32602, -32700, -32601, -32020]).await;
 }
 
 /// The verdict does not depend on where the bytes are cut.
