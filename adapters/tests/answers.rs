@@ -5,12 +5,24 @@ use adapters::wire::answer::{AnswerFlaw, Facts, Handle, Heard, Options, Reader, 
 use adapters::wire::scan::Bounds;
 use bytes::Bytes;
 
-const OPTIONS: Options = Options { limit: 1000, whole: false };
+const OPTIONS: Options = Options {
+    limit: 1000,
+    whole: false,
+};
 
 fn run(chunks: &[&[u8]], options: Options, id: &str) -> Result<(String, Facts), AnswerFlaw> {
     let mut reader = Reader::new(id.as_bytes(), options);
     let mut out = Vec::new();
-    let mut seal = |handle, own: &str| format!("{}<{own}>", if handle == Handle::Task { "task" } else { "state" });
+    let mut seal = |handle, own: &str| {
+        format!(
+            "{}<{own}>",
+            if handle == Handle::Task {
+                "task"
+            } else {
+                "state"
+            }
+        )
+    };
     for chunk in chunks {
         reader.feed(Bytes::copy_from_slice(chunk), &mut seal, &mut out)?;
     }
@@ -48,15 +60,21 @@ fn an_answer_passes_byte_for_byte() {
 fn handles_are_sealed_where_they_stand() {
     check(
         r#"{"jsonrpc":"2.0","id":1,"result":{"request\u0053tate":"a\nb","resultType":"input_required"}}"#,
-        Ok(r#"{"jsonrpc":"2.0","id":1,"result":{"request\u0053tate":"state<a\nb>","resultType":"input_required"}}"#),
+        Ok(
+            r#"{"jsonrpc":"2.0","id":1,"result":{"request\u0053tate":"state<a\nb>","resultType":"input_required"}}"#,
+        ),
     );
     check(
         r#"{"result":{"task":{"taskId":"t1"},"_meta":{"io.modelcontextprotocol/related-task":{"taskId":"t2"}}},"id":1,"jsonrpc":"2.0"}"#,
-        Ok(r#"{"result":{"task":{"taskId":"task<t1>"},"_meta":{"io.modelcontextprotocol/related-task":{"taskId":"task<t2>"}}},"id":1,"jsonrpc":"2.0"}"#),
+        Ok(
+            r#"{"result":{"task":{"taskId":"task<t1>"},"_meta":{"io.modelcontextprotocol/related-task":{"taskId":"task<t2>"}}},"id":1,"jsonrpc":"2.0"}"#,
+        ),
     );
     check(
         r#"{"jsonrpc":"2.0","id":1,"result":{"tasks":[{"taskId":"a"},{"x":0,"taskId":"b"}],"taskId":"c"}}"#,
-        Ok(r#"{"jsonrpc":"2.0","id":1,"result":{"tasks":[{"taskId":"task<a>"},{"x":0,"taskId":"task<b>"}],"taskId":"task<c>"}}"#),
+        Ok(
+            r#"{"jsonrpc":"2.0","id":1,"result":{"tasks":[{"taskId":"task<a>"},{"x":0,"taskId":"task<b>"}],"taskId":"task<c>"}}"#,
+        ),
     );
 }
 
@@ -68,7 +86,10 @@ fn what_is_no_answer_to_this_request_is_a_flaw() {
         (r#"{"jsonrpc":"2.0","id":"1","result":{}}"#, Id),
         (r#"{"jsonrpc":"2.0","id":1.0,"result":{}}"#, Id),
         (r#"{"jsonrpc":"2.0","result":{}}"#, Id),
-        (r#"{"jsonrpc":"2.0","id":null,"error":{"code":1,"message":""}}"#, Id),
+        (
+            r#"{"jsonrpc":"2.0","id":null,"error":{"code":1,"message":""}}"#,
+            Id,
+        ),
         (r#"{"jsonrpc":"2.0","id":1}"#, Shape),
         (r#"{"jsonrpc":"1.0","id":1,"result":{}}"#, Shape),
         (r#"{"id":1,"result":{}}"#, Shape),
@@ -93,7 +114,13 @@ fn only_what_is_known_to_answer_passes_early() {
         let mut reader = Reader::new(b"1", Options { limit: 1000, whole });
         let mut out = Vec::new();
         let mut seal = |_, own: &str| own.to_owned();
-        reader.feed(Bytes::copy_from_slice(start.as_bytes()), &mut seal, &mut out).unwrap();
+        reader
+            .feed(
+                Bytes::copy_from_slice(start.as_bytes()),
+                &mut seal,
+                &mut out,
+            )
+            .unwrap();
         reader.released()
     };
     assert!(early(r#"{"jsonrpc":"2.0","id":1,"result":{"a""#, false));
@@ -104,9 +131,18 @@ fn only_what_is_known_to_answer_passes_early() {
 
 #[test]
 fn what_must_be_held_is_bounded() {
-    let long = format!(r#"{{"jsonrpc":"2.0","result":{{"a":"{}"}},"id":1}}"#, "x".repeat(1000));
-    assert_eq!(run(&[long.as_bytes()], OPTIONS, "1"), Err(AnswerFlaw::TooLarge));
-    let early = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"a":"{}"}}}}"#, "x".repeat(1000));
+    let long = format!(
+        r#"{{"jsonrpc":"2.0","result":{{"a":"{}"}},"id":1}}"#,
+        "x".repeat(1000)
+    );
+    assert_eq!(
+        run(&[long.as_bytes()], OPTIONS, "1"),
+        Err(AnswerFlaw::TooLarge)
+    );
+    let early = format!(
+        r#"{{"jsonrpc":"2.0","id":1,"result":{{"a":"{}"}}}}"#,
+        "x".repeat(1000)
+    );
     assert!(run(&[early.as_bytes()], OPTIONS, "1").is_ok());
 }
 
@@ -114,19 +150,40 @@ fn what_must_be_held_is_bounded() {
 fn facts_are_told() {
     let facts = |answer: &str| run(&[answer.as_bytes()], OPTIONS, "\"a\"").unwrap().1;
     assert!(facts(r#"{"jsonrpc":"2.0","id":"a","result":{"isError":true}}"#).tool_error);
-    assert!(!facts(r#"{"jsonrpc":"2.0","id":"\u0061","result":{"isError":false,"x":{"isError":true}}}"#).tool_error);
+    assert!(
+        !facts(
+            r#"{"jsonrpc":"2.0","id":"\u0061","result":{"isError":false,"x":{"isError":true}}}"#
+        )
+        .tool_error
+    );
     assert!(facts(r#"{"jsonrpc":"2.0","id":"a","error":{"code":1,"message":""}}"#).is_error);
 }
 
 #[test]
 fn a_stream_is_heard() {
-    let bounds = Bounds { depth: 64, members: 100, number: 64 };
+    let bounds = Bounds {
+        depth: 64,
+        members: 100,
+        number: 64,
+    };
     let hear = |text: &'static str| hear(&Bytes::from_static(text.as_bytes()), &bounds);
-    for answer in [r#"{"jsonrpc":"2.0","id":7,"result":{}}"#, r#"{"error":{},"jsonrpc":"2.0","id":7}"#] {
+    for answer in [
+        r#"{"jsonrpc":"2.0","id":7,"result":{}}"#,
+        r#"{"error":{},"jsonrpc":"2.0","id":7}"#,
+    ] {
         assert!(matches!(hear(answer), Ok(Heard::Answer { id }) if id == "7"));
     }
-    assert!(matches!(hear(r#"{"jsonrpc":"2.0","method":"notifications/progress"}"#), Ok(Heard::Message(_))));
-    for neither in ["{}", "7", "", r#"{"jsonrpc":"2.0","method":"a","method":"b"}"#, r#"{"result":{}}"#] {
+    assert!(matches!(
+        hear(r#"{"jsonrpc":"2.0","method":"notifications/progress"}"#),
+        Ok(Heard::Message(_))
+    ));
+    for neither in [
+        "{}",
+        "7",
+        "",
+        r#"{"jsonrpc":"2.0","method":"a","method":"b"}"#,
+        r#"{"result":{}}"#,
+    ] {
         assert!(hear(neither).is_err(), "{neither}");
     }
 }

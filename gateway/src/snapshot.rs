@@ -60,7 +60,13 @@ impl Principals {
             .filter(|(_, agent)| agent.local)
             .map(|(name, _)| {
                 let subject = Arc::from("local");
-                (Arc::clone(name), Arc::new(Principal { agent: Arc::clone(name), subject }))
+                (
+                    Arc::clone(name),
+                    Arc::new(Principal {
+                        agent: Arc::clone(name),
+                        subject,
+                    }),
+                )
             })
             .collect();
         Self { local }

@@ -1,5 +1,20 @@
 //! Pure decisions: TOML text in, decisions and diagnostics out.
+//!
+//! No files, no clock, no network: sources come in as text, and what could fail is reported when the
+//! text is read, so that `decide` is total. Read `decide` first; `document` and `shape` turn text into a
+//! checked tree, `compile` turns the tree into a `Policy`, `lint` says what is allowed but unwise.
 
-/// A compiled policy.
-#[derive(Debug)]
-pub struct Policy;
+pub mod compile;
+pub mod decide;
+pub mod diagnostic;
+pub mod document;
+pub mod keys;
+pub mod lint;
+pub mod model;
+pub mod shape;
+
+pub use compile::compile;
+pub use decide::{Decision, Denial, Grant, Reason, decide, reaches, visible};
+pub use diagnostic::{Code, Diagnostic, Report, Severity};
+pub use document::{Document, Source};
+pub use model::{Policy, Request, Target};

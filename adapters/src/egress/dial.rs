@@ -14,7 +14,11 @@ use tokio::time::{Instant, timeout_at};
 /// How names become addresses.
 pub trait Resolve: Send + Sync + std::fmt::Debug {
     /// All addresses of a name.
-    fn resolve(&self, host: String, port: u16) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
+    fn resolve(
+        &self,
+        host: String,
+        port: u16,
+    ) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
 }
 
 /// The system's resolver.
@@ -84,7 +88,14 @@ impl Dialer {
             url::Host::Domain(_) => {}
         }
         let port = url.port_or_known_default()?;
-        Some(Self { host, port, encrypted, allowed: allowed.into(), deadline, resolver: Arc::new(SystemResolver) })
+        Some(Self {
+            host,
+            port,
+            encrypted,
+            allowed: allowed.into(),
+            deadline,
+            resolver: Arc::new(SystemResolver),
+        })
     }
 
     /// The same dialer with another resolver.
@@ -105,7 +116,9 @@ impl Dialer {
     ///
     /// [`DialError`]; nothing was dialled where an address of the host is refused.
     pub async fn dial(&self, deadline: Instant) -> Result<TcpStream, DialError> {
-        timeout_at(deadline, self.connect()).await.map_err(|_| DialError::TimedOut)?
+        timeout_at(deadline, self.connect())
+            .await
+            .map_err(|_| DialError::TimedOut)?
     }
 
     async fn connect(&self) -> Result<TcpStream, DialError> {
@@ -146,20 +159,34 @@ impl Dialer {
         if !is_public(address) {
             return Err(DialError::Private { address });
         }
-        if self.encrypted { Ok(()) } else { Err(DialError::Plain { address }) }
+        if self.encrypted {
+            Ok(())
+        } else {
+            Err(DialError::Plain { address })
+        }
     }
 }
 
 /// Small messages go at once, and a peer that has vanished is noticed.
 fn settle(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let keepalive = socket2::TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(15));
+    let keepalive = socket2::TcpKeepalive::new()
+        .with_time(Duration::from_secs(60))
+        .with_interval(Duration::from_secs(15));
     socket2::SockRef::from(stream).set_tcp_keepalive(&keepalive)
 }
 
 impl Resolve for SystemResolver {
-    fn resolve(&self, host: String, port: u16) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>> {
-        Box::pin(async move { tokio::net::lookup_host((host.as_str(), port)).await.map(Iterator::collect) })
+    fn resolve(
+        &self,
+        host: String,
+        port: u16,
+    ) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>> {
+        Box::pin(async move {
+            tokio::net::lookup_host((host.as_str(), port))
+                .await
+                .map(Iterator::collect)
+        })
     }
 }
 
@@ -173,16 +200,30 @@ mod tests {
     struct Script(Vec<Vec<IpAddr>>, AtomicUsize);
 
     impl Resolve for Script {
-        fn resolve(&self, _: String, port: u16) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>> {
+        fn resolve(
+            &self,
+            _: String,
+            port: u16,
+        ) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>> {
             let at = self.1.fetch_add(1, Ordering::Relaxed);
-            let answer = self.0[at.min(self.0.len() - 1)].iter().map(|address| (*address, port).into()).collect();
+            let answer = self.0[at.min(self.0.len() - 1)]
+                .iter()
+                .map(|address| (*address, port).into())
+                .collect();
             Box::pin(async move { Ok(answer) })
         }
     }
 
     fn dialer(url: &str, allowed: &[&str], answers: &[&[&str]]) -> Dialer {
         let allowed: Vec<IpNet> = allowed.iter().map(|range| range.parse().unwrap()).collect();
-        let answers = answers.iter().map(|line| line.iter().map(|address| address.parse().unwrap()).collect()).collect();
+        let answers = answers
+            .iter()
+            .map(|line| {
+                line.iter()
+                    .map(|address| address.parse().unwrap())
+                    .collect()
+            })
+            .collect();
         Dialer::new(&url.parse().unwrap(), &allowed, Duration::from_millis(300))
             .unwrap()
             .with_resolver(Arc::new(Script(answers, AtomicUsize::new(0))))
@@ -194,9 +235,17 @@ mod tests {
 
     #[tokio::test]
     async fn one_private_address_condemns_a_name() {
-        for answer in [["10.0.0.1", "1.1.1.1"], ["1.1.1.1", "169.254.169.254"], ["::1", "1.1.1.1"], ["::ffff:10.0.0.1", "1.1.1.1"]] {
+        for answer in [
+            ["10.0.0.1", "1.1.1.1"],
+            ["1.1.1.1", "169.254.169.254"],
+            ["::1", "1.1.1.1"],
+            ["::ffff:10.0.0.1", "1.1.1.1"],
+        ] {
             let got = dial(&dialer("https://a.example/", &[], &[&answer])).await;
-            assert!(matches!(got, Err(DialError::Private { .. })), "{answer:?} {got:?}");
+            assert!(
+                matches!(got, Err(DialError::Private { .. })),
+                "{answer:?} {got:?}"
+            );
         }
     }
 
@@ -205,9 +254,16 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let url = format!("http://a.example:{port}/");
-        let dialer = dialer(&url, &["127.0.0.1/32"], &[&["127.0.0.1"], &["127.0.0.2"], &["127.0.0.1"]]);
+        let dialer = dialer(
+            &url,
+            &["127.0.0.1/32"],
+            &[&["127.0.0.1"], &["127.0.0.2"], &["127.0.0.1"]],
+        );
         assert!(dial(&dialer).await.is_ok());
-        assert!(matches!(dial(&dialer).await, Err(DialError::Private { .. })));
+        assert!(matches!(
+            dial(&dialer).await,
+            Err(DialError::Private { .. })
+        ));
         assert!(dial(&dialer).await.is_ok());
     }
 
@@ -221,9 +277,26 @@ mod tests {
     async fn a_url_that_names_its_address_allows_that_one() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        assert!(dial(&dialer(&format!("http://127.0.0.1:{port}/"), &[], &[&[]])).await.is_ok());
-        assert!(dial(&dialer(&format!("http://localhost:{port}/"), &[], &[&["127.0.0.1"]])).await.is_ok());
-        let other = dial(&dialer(&format!("http://localhost:{port}/"), &[], &[&["127.0.0.2"]])).await;
+        assert!(
+            dial(&dialer(&format!("http://127.0.0.1:{port}/"), &[], &[&[]]))
+                .await
+                .is_ok()
+        );
+        assert!(
+            dial(&dialer(
+                &format!("http://localhost:{port}/"),
+                &[],
+                &[&["127.0.0.1"]]
+            ))
+            .await
+            .is_ok()
+        );
+        let other = dial(&dialer(
+            &format!("http://localhost:{port}/"),
+            &[],
+            &[&["127.0.0.2"]],
+        ))
+        .await;
         assert!(matches!(other, Err(DialError::Private { .. })), "{other:?}");
     }
 

@@ -32,20 +32,26 @@ pub enum TlsError {
 }
 
 /// Loaded once: reading them takes longer than a call.
-static SYSTEM: LazyLock<Vec<CertificateDer<'static>>> = LazyLock::new(|| rustls_native_certs::load_native_certs().certs);
+static SYSTEM: LazyLock<Vec<CertificateDer<'static>>> =
+    LazyLock::new(|| rustls_native_certs::load_native_certs().certs);
 
 /// The configuration of one server's connections.
 ///
 /// # Errors
 ///
 /// The file that cannot be used.
-pub fn client_config(roots: &[PathBuf], identity: Option<&Identity>) -> Result<Arc<ClientConfig>, TlsError> {
+pub fn client_config(
+    roots: &[PathBuf],
+    identity: Option<&Identity>,
+) -> Result<Arc<ClientConfig>, TlsError> {
     let mut store = RootCertStore::empty();
     store.add_parsable_certificates(SYSTEM.iter().cloned());
     for file in roots {
         let certificates = certificates(file)?;
         for certificate in certificates {
-            store.add(certificate).map_err(|error| broken(file, &error))?;
+            store
+                .add(certificate)
+                .map_err(|error| broken(file, &error))?;
         }
     }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -55,7 +61,8 @@ pub fn client_config(roots: &[PathBuf], identity: Option<&Identity>) -> Result<A
     let mut config = match identity {
         None => builder.with_no_client_auth(),
         Some(identity) => {
-            let key = PrivateKeyDer::from_pem_file(&identity.key).map_err(|error| broken(&identity.key, &error))?;
+            let key = PrivateKeyDer::from_pem_file(&identity.key)
+                .map_err(|error| broken(&identity.key, &error))?;
             builder.with_client_auth_cert(certificates(&identity.cert)?, key)?
         }
     };
@@ -73,5 +80,8 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
 }
 
 fn broken(file: &Path, why: &dyn std::fmt::Display) -> TlsError {
-    TlsError::File { file: file.to_owned(), why: why.to_string() }
+    TlsError::File {
+        file: file.to_owned(),
+        why: why.to_string(),
+    }
 }

@@ -67,14 +67,24 @@ impl HttpUpstream {
         let tls = if url.scheme() == "https" {
             let config = egress::client_config(&settings.roots, settings.identity.as_ref());
             let config = config.map_err(|error| error.to_string())?;
-            let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+            let host = url
+                .host_str()
+                .unwrap_or_default()
+                .trim_matches(['[', ']'])
+                .to_owned();
             let name = ServerName::try_from(host).map_err(|error| error.to_string())?;
             Some((config, name))
         } else {
             None
         };
-        let uri: Uri = url.as_str().parse().map_err(|_| format!("`{url}` is no URI"))?;
-        let authority = uri.authority().map(http::uri::Authority::as_str).unwrap_or_default();
+        let uri: Uri = url
+            .as_str()
+            .parse()
+            .map_err(|_| format!("`{url}` is no URI"))?;
+        let authority = uri
+            .authority()
+            .map(http::uri::Authority::as_str)
+            .unwrap_or_default();
         let host = HeaderValue::from_str(authority).map_err(|error| error.to_string())?;
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
@@ -83,13 +93,19 @@ impl HttpUpstream {
             .http2_initial_stream_window_size(256 * 1024)
             .http2_initial_connection_window_size(1024 * 1024)
             .set_host(false)
-            .build(Connector { dialer: Arc::new(dialer), tls });
+            .build(Connector {
+                dialer: Arc::new(dialer),
+                tls,
+            });
         Ok(Self { client, uri, host })
     }
 }
 
 impl Upstream for HttpUpstream {
-    fn exchange(&self, exchange: Exchange) -> BoxFuture<'_, Result<Response<ReplyBody>, UpstreamError>> {
+    fn exchange(
+        &self,
+        exchange: Exchange,
+    ) -> BoxFuture<'_, Result<Response<ReplyBody>, UpstreamError>> {
         let mut request = Request::new(Full::new(exchange.body));
         *request.method_mut() = exchange.method;
         *request.uri_mut() = self.uri.clone();
@@ -159,8 +175,12 @@ impl tower_service::Service<Uri> for Connector {
             let Some((config, name)) = tls else {
                 return Ok(Wire::Plain(TokioIo::new(stream)));
             };
-            let handshake = tokio::time::timeout_at(deadline, TlsConnector::from(config).connect(name, stream));
-            let stream = handshake.await.map_err(|_| ConnectError::TlsTimedOut)?.map_err(ConnectError::Tls)?;
+            let handshake =
+                tokio::time::timeout_at(deadline, TlsConnector::from(config).connect(name, stream));
+            let stream = handshake
+                .await
+                .map_err(|_| ConnectError::TlsTimedOut)?
+                .map_err(ConnectError::Tls)?;
             Ok(Wire::Tls(Box::new(TokioIo::new(stream))))
         })
     }
@@ -191,14 +211,20 @@ impl Connection for Wire {
     fn connected(&self) -> Connected {
         let connected = Connected::new();
         match self {
-            Self::Tls(stream) if stream.inner().get_ref().1.alpn_protocol() == Some(b"h2") => connected.negotiated_h2(),
+            Self::Tls(stream) if stream.inner().get_ref().1.alpn_protocol() == Some(b"h2") => {
+                connected.negotiated_h2()
+            }
             _ => connected,
         }
     }
 }
 
 impl Read for Wire {
-    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
             Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
@@ -207,7 +233,11 @@ impl Read for Wire {
 }
 
 impl Write for Wire {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
             Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
@@ -246,4 +276,3 @@ impl Write for Wire {
         }
     }
 }
-

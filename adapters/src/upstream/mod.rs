@@ -88,9 +88,10 @@ impl http_body::Body for ReplyBody {
             Self::Wire(body) => Pin::new(body)
                 .poll_frame(context)
                 .map_err(|_| UpstreamError::Broken("within the answer".to_owned())),
-            Self::Local(body) => {
-                body.chunks.poll_recv(context).map(|chunk| chunk.map(|chunk| Ok(Frame::data(chunk))))
-            }
+            Self::Local(body) => body
+                .chunks
+                .poll_recv(context)
+                .map(|chunk| chunk.map(|chunk| Ok(Frame::data(chunk)))),
         }
     }
 

@@ -3,9 +3,9 @@
 //! What is known to be the answer passes as it comes; until then it is held. Chunks are handed on, not copied.
 
 use super::message::{Message, read};
-use super::scan::{Bounds, Flaw};
+use super::scan::{self, Bounds, Flaw};
 use super::track::{Name, Step, Tracker};
-use super::text;
+use super::{splice, text};
 use bytes::Bytes;
 
 /// A handle that a client will bring back.
@@ -22,7 +22,7 @@ pub enum Handle {
 pub struct Options {
     /// The most that is held.
     pub limit: usize,
-    /// Whether it is held to its end in any case.
+    /// Whether it is held to its end in any case, and then read strictly.
     pub whole: bool,
 }
 
@@ -94,7 +94,9 @@ enum Given {
 #[must_use]
 pub fn same_id(one: &[u8], other: &[u8]) -> bool {
     one == other
-        || (one.first() == Some(&b'"') && other.first() == Some(&b'"') && text::unescape(one) == text::unescape(other))
+        || (one.first() == Some(&b'"')
+            && other.first() == Some(&b'"')
+            && text::unescape(one) == text::unescape(other))
 }
 
 /// Tells a response from what a server sends unasked; the latter is read strictly and whole.
@@ -180,7 +182,8 @@ impl Reader {
                 Step::Closes(name, to) => {
                     if let Some(handle) = handle(name).filter(|_| self.sealing) {
                         let own = text::unescape(self.tracker.token()).into_owned();
-                        self.held.push(Bytes::from(text::quote(&seal(handle, &own))));
+                        self.held
+                            .push(Bytes::from(text::quote(&seal(handle, &own))));
                         self.sealing = false;
                         passed = to;
                     } else {
@@ -190,13 +193,24 @@ impl Reader {
             }
         }
         if !self.sealing {
-            let rest = if passed == 0 { chunk } else { chunk.slice(passed..) };
+            let rest = if passed == 0 {
+                chunk
+            } else {
+                chunk.slice(passed..)
+            };
             self.held.push(rest);
+        }
+        // Of an answer that passes only the value being watched is kept.
+        let kept = if self.released {
+            self.tracker.token().len()
+        } else {
+            self.size
+        };
+        if kept > self.options.limit {
+            return Err(AnswerFlaw::TooLarge);
         }
         if self.released {
             out.append(&mut self.held);
-        } else if self.size > self.options.limit {
-            return Err(AnswerFlaw::TooLarge);
         }
         Ok(())
     }
@@ -219,7 +233,13 @@ impl Reader {
             Some(Given::Null) | None if mute => {}
             _ => return Err(AnswerFlaw::Id),
         }
-        out.append(&mut self.held);
+        if self.options.whole || self.seen.error {
+            let whole = splice::join(self.held);
+            scan::strict(&whole).map_err(|_| AnswerFlaw::Shape)?;
+            out.push(whole);
+        } else {
+            out.append(&mut self.held);
+        }
         Ok(self.facts)
     }
 

@@ -1,17 +1,25 @@
 //! Elements of JSON arrays that the scanner has passed, by position.
 
 use super::Span;
+use super::seek;
 use super::splice::Edit;
 use bytes::{Bytes, BytesMut};
 
 /// The elements of the array at `span`; nothing where it is no array.
 #[must_use]
 pub fn elements(body: &[u8], span: Span) -> Vec<Span> {
-    let Some(inner) = span.of(body).strip_prefix(b"[").and_then(|raw| raw.strip_suffix(b"]")) else {
+    let Some(inner) = span
+        .of(body)
+        .strip_prefix(b"[")
+        .and_then(|raw| raw.strip_suffix(b"]"))
+    else {
         return Vec::new();
     };
     let offset = span.range().start + 1;
-    split(inner).into_iter().map(|(start, end)| Span::new(offset + start, offset + end)).collect()
+    split(inner)
+        .into_iter()
+        .map(|(start, end)| Span::new(offset + start, offset + end))
+        .collect()
 }
 
 /// What the commas outside of anything nested part, without the space around it.
@@ -37,14 +45,21 @@ fn split(inner: &[u8]) -> Vec<(usize, usize)> {
         let from = start + (raw.len() - raw.trim_ascii_start().len());
         (from, from + raw.trim_ascii().len())
     };
-    parts.into_iter().map(trim).filter(|(start, end)| start < end).collect()
+    parts
+        .into_iter()
+        .map(trim)
+        .filter(|(start, end)| start < end)
+        .collect()
 }
 
 /// The members of the object at `span`: raw key and value of each.
 #[must_use]
 pub fn members(body: &[u8], span: Span) -> Vec<(Span, Span)> {
     let raw = span.of(body);
-    let Some(inner) = raw.strip_prefix(b"{").and_then(|raw| raw.strip_suffix(b"}")) else {
+    let Some(inner) = raw
+        .strip_prefix(b"{")
+        .and_then(|raw| raw.strip_suffix(b"}"))
+    else {
         return Vec::new();
     };
     let offset = span.range().start + 1;
@@ -56,7 +71,10 @@ pub fn members(body: &[u8], span: Span) -> Vec<(Span, Span)> {
             let colon = memchr::memchr(b':', after).unwrap_or_default() + 1;
             let value = after.get(colon..).unwrap_or_default();
             let from = key_end + colon + (value.len() - value.trim_ascii_start().len());
-            (Span::new(offset + start, offset + key_end), Span::new(offset + from, offset + end))
+            (
+                Span::new(offset + start, offset + key_end),
+                Span::new(offset + from, offset + end),
+            )
         })
         .collect()
 }
@@ -71,7 +89,11 @@ pub fn top(body: &[u8]) -> Vec<Span> {
 /// Keeps the elements a predicate wants: at most one edit, none where all stay.
 pub fn cut(body: &[u8], span: Span, mut keep: impl FnMut(Span) -> bool) -> Vec<Edit> {
     let all = elements(body, span);
-    let kept: Vec<Span> = all.iter().copied().filter(|element| keep(*element)).collect();
+    let kept: Vec<Span> = all
+        .iter()
+        .copied()
+        .filter(|element| keep(*element))
+        .collect();
     if kept.len() == all.len() {
         return Vec::new();
     }
@@ -89,12 +111,11 @@ pub fn cut(body: &[u8], span: Span, mut keep: impl FnMut(Span) -> bool) -> Vec<E
 /// The closing quote of the string that opens at `at`, or the end of the text.
 pub(super) fn string_end(text: &[u8], at: usize) -> usize {
     let mut at = at + 1;
-    while let Some(found) = text.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
-        at += found;
-        if text.get(at) == Some(&b'"') {
-            return at;
+    while let Some(found) = seek::quote_or_escape(text, at) {
+        if text.get(found) == Some(&b'"') {
+            return found;
         }
-        at += 2;
+        at = found + 2;
     }
     text.len()
 }

@@ -1,7 +1,7 @@
 //! List results: which items they show, and the same result without those a caller may not see.
 
 use super::splice::{self, Edit};
-use super::{Span, array, text};
+use super::{Span, array, scan, text};
 use bytes::Bytes;
 use std::borrow::Cow;
 
@@ -40,7 +40,12 @@ pub struct Filtered {
 
 impl ListKind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Tools, Self::Prompts, Self::Resources, Self::ResourceTemplates];
+    pub const ALL: [Self; 4] = [
+        Self::Tools,
+        Self::Prompts,
+        Self::Resources,
+        Self::ResourceTemplates,
+    ];
 
     /// The member of the result, and the member that names an item.
     fn members(self) -> (&'static str, &'static str) {
@@ -54,36 +59,65 @@ impl ListKind {
 }
 
 /// Takes the items out of a list answer that `shown` rejects. What is left is private to this caller; everything else
-/// stays as it was, byte for byte.
-pub fn filter(answer: &Bytes, kind: ListKind, mut shown: impl FnMut(&Item<'_>) -> bool) -> Filtered {
+/// stays as it was, byte for byte. Of a list that could be read in two ways nothing is shown.
+pub fn filter(
+    answer: &Bytes,
+    kind: ListKind,
+    mut shown: impl FnMut(&Item<'_>) -> bool,
+) -> Filtered {
     let (list, name) = kind.members();
     let whole = Span::new(
         answer.len() - answer.trim_ascii_start().len(),
         answer.trim_ascii_end().len(),
     );
     let Some(result) = member(answer, whole, "result") else {
-        return Filtered { bytes: answer.clone(), removed: 0 };
+        return Filtered {
+            bytes: answer.clone(),
+            removed: 0,
+        };
     };
     let Some(items) = member(answer, result, list) else {
-        return Filtered { bytes: answer.clone(), removed: 0 };
+        return Filtered {
+            bytes: answer.clone(),
+            removed: 0,
+        };
     };
+    if scan::strict(answer).is_err() {
+        let removed = u64::try_from(array::elements(answer, items).len()).unwrap_or(u64::MAX);
+        let nothing = Edit::replace(result, format!("{{\"{list}\":[]}}"));
+        return Filtered {
+            bytes: splice::apply(answer, vec![nothing]),
+            removed,
+        };
+    }
     let mut removed = 0;
     let mut edits = array::cut(answer, items, |item| {
         // An item without a name cannot be called, and nobody can say what it is.
         let named = member(answer, item, name).map(|span| span.of(answer));
-        let keep = named.filter(|raw| raw.first() == Some(&b'"')).is_some_and(|raw| {
-            shown(&Item { name: text::unescape(raw), raw: item.of(answer) })
-        });
+        let keep = named
+            .filter(|raw| raw.first() == Some(&b'"'))
+            .is_some_and(|raw| {
+                shown(&Item {
+                    name: text::unescape(raw),
+                    raw: item.of(answer),
+                })
+            });
         removed += u64::from(!keep);
         keep
     });
     if edits.is_empty() {
-        return Filtered { bytes: answer.clone(), removed };
+        return Filtered {
+            bytes: answer.clone(),
+            removed,
+        };
     }
     if let Some(scope) = member(answer, result, "cacheScope") {
         edits.push(Edit::replace(scope, "\"private\""));
     }
-    Filtered { bytes: splice::apply(answer, edits), removed }
+    Filtered {
+        bytes: splice::apply(answer, edits),
+        removed,
+    }
 }
 
 /// The value of one member of the object at `span`.
@@ -127,6 +161,24 @@ mod tests {
             &[],
             r#"{"result":{"resourceTemplates":[{"uriTemplate":"x:{a}","name":"n"}]}}"#,
         );
+    }
+
+    #[test]
+    fn a_list_with_two_meanings_shows_nothing() {
+        for result in [
+            r#"{"tools":[{"name":"a"}],"tools":[{"name":"b"}]}"#,
+            r#"{"tools":[{"name":"a"}],"t\u006fols":[{"name":"b"}]}"#,
+            r#"{"tools":[{"name":"a","name":"b"}]}"#,
+            r#"{"tools":[{"name":"a"}],"x":'}"#,
+        ] {
+            let answer = Bytes::from(format!(r#"{{"id":1,"result":{result}}}"#));
+            let filtered = filter(&answer, ListKind::Tools, |item| item.name != "b");
+            assert_eq!(
+                filtered.bytes, r#"{"id":1,"result":{"tools":[]}}"#,
+                "{result}"
+            );
+            assert!(filtered.removed > 0);
+        }
     }
 
     #[test]

@@ -86,22 +86,53 @@ const PARAMS: Known = &[
     ("protocolVersion", Member::ProtocolVersion),
 ];
 const META: Known = &[
-    ("io.modelcontextprotocol/protocolVersion", Member::MetaProtocolVersion),
-    ("io.modelcontextprotocol/clientCapabilities", Member::MetaClientCapabilities),
+    (
+        "io.modelcontextprotocol/protocolVersion",
+        Member::MetaProtocolVersion,
+    ),
+    (
+        "io.modelcontextprotocol/clientCapabilities",
+        Member::MetaClientCapabilities,
+    ),
     ("progressToken", Member::MetaProgressToken),
     ("io.modelcontextprotocol/logLevel", Member::MetaLogLevel),
     ("traceparent", Member::MetaTraceparent),
     ("tracestate", Member::MetaTracestate),
     ("baggage", Member::MetaBaggage),
     ("io.modelcontextprotocol/related-task", Member::MetaRelated),
-    ("io.modelcontextprotocol/subscriptionId", Member::MetaSubscriptionId),
+    (
+        "io.modelcontextprotocol/subscriptionId",
+        Member::MetaSubscriptionId,
+    ),
 ];
 const RELATED: Known = &[("taskId", Member::MetaRelatedTaskId)];
 const REF: Known = &[("name", Member::RefName), ("uri", Member::RefUri)];
-const NOTIFICATIONS: Known =
-    &[("resourceSubscriptions", Member::ResourceSubscriptions), ("taskIds", Member::TaskIds)];
+const NOTIFICATIONS: Known = &[
+    ("resourceSubscriptions", Member::ResourceSubscriptions),
+    ("taskIds", Member::TaskIds),
+];
 const ANSWER: Known = &[("_meta", Member::Meta)];
-const FAULT: Known = &[("code", Member::ErrorCode), ("message", Member::ErrorMessage)];
+const FAULT: Known = &[
+    ("code", Member::ErrorCode),
+    ("message", Member::ErrorMessage),
+];
+
+/// Names with a meaning to a peer, where a look-alike would have another; no stage asks for their values.
+const PARAMS_TOO: &[&str] = &[
+    "argument",
+    "capabilities",
+    "clientInfo",
+    "context",
+    "cursor",
+    "level",
+    "task",
+];
+const META_TOO: &[&str] = &["io.modelcontextprotocol/clientInfo"];
+const NOTIFICATIONS_TOO: &[&str] = &[
+    "promptsListChanged",
+    "resourcesListChanged",
+    "toolsListChanged",
+];
 
 /// `_meta` keys that are the gateway's own.
 const GATEWAY: &str = "dev.hopgate/";
@@ -126,13 +157,29 @@ impl Place {
 
     /// The member of this name.
     pub(super) fn member(self, name: &str) -> Option<Member> {
-        let known = self.known().iter().find(|(known, _)| *known == name).map(|(_, member)| *member);
-        known.or_else(|| (self == Self::Meta && name.starts_with(GATEWAY)).then_some(Member::MetaGateway))
+        let known = self
+            .known()
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, member)| *member);
+        known.or_else(|| {
+            (self == Self::Meta && name.starts_with(GATEWAY)).then_some(Member::MetaGateway)
+        })
     }
 
-    /// Whether a look-alike of a known name is refused here.
-    pub(super) fn is_guarded(self) -> bool {
-        matches!(self, Self::Envelope | Self::Params | Self::Meta | Self::Ref | Self::Notifications)
+    /// The names whose look-alikes are refused here.
+    pub(super) fn guarded(self) -> impl Iterator<Item = &'static str> {
+        let (known, too): (Known, &[&str]) = match self {
+            Self::Params => (PARAMS, PARAMS_TOO),
+            Self::Meta => (META, META_TOO),
+            Self::Notifications => (NOTIFICATIONS, NOTIFICATIONS_TOO),
+            Self::Envelope | Self::Ref | Self::Related => (self.known(), &[]),
+            Self::Answer | Self::Fault | Self::Other => (&[], &[]),
+        };
+        known
+            .iter()
+            .map(|(name, _)| *name)
+            .chain(too.iter().copied())
     }
 
     /// The place that an object becomes as the value of a member.

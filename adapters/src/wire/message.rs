@@ -31,7 +31,10 @@ pub struct Message {
 ///
 /// The first [`Flaw`].
 pub fn read(body: &[u8], bounds: &Bounds) -> Result<Message, Flaw> {
-    let mut message = Message { class: Class::Notification, spans: [None; COUNT] };
+    let mut message = Message {
+        class: Class::Notification,
+        spans: [None; COUNT],
+    };
     scan::value(body, bounds, Place::Envelope, &mut message)?;
     message.classify(body)?;
     message.check_names(body)?;
@@ -50,18 +53,15 @@ pub fn is_batch(body: &[u8]) -> bool {
 ///
 /// The first [`Flaw`]; a batch that is empty or larger than `most`.
 pub fn read_batch(body: &[u8], bounds: &Bounds, most: usize) -> Result<Vec<(Span, Message)>, Flaw> {
-    scan::value(body, bounds, Place::Other, &mut Unnoted)?;
+    scan::value(body, bounds, Place::Other, &mut scan::Unnoted)?;
     let items = array::top(body);
     if items.is_empty() || items.len() > most {
         return Err(Flaw::of(FlawKind::Batch, Span::default()));
     }
-    items.into_iter().map(|span| read(span.of(body), bounds).map(|message| (span, message))).collect()
-}
-
-struct Unnoted;
-
-impl Notes for Unnoted {
-    fn note(&mut self, _member: Member, _span: Span) {}
+    items
+        .into_iter()
+        .map(|span| read(span.of(body), bounds).map(|message| (span, message)))
+        .collect()
 }
 
 impl Notes for Message {
@@ -107,10 +107,27 @@ impl Message {
             if with.len() > 1 {
                 with.extend_from_slice(b",");
             }
-            with.extend_from_slice(body.get(key.range().start..value.range().end).unwrap_or_default());
+            with.extend_from_slice(
+                body.get(key.range().start..value.range().end)
+                    .unwrap_or_default(),
+            );
         }
         with.extend_from_slice(b"}");
-        Some(super::splice::apply(body, vec![super::splice::Edit::replace(meta, with)]))
+        Some(super::splice::apply(
+            body,
+            vec![super::splice::Edit::replace(meta, with)],
+        ))
+    }
+
+    /// Whether it names a task of the gateway's.
+    #[must_use]
+    pub fn names_task(&self, body: &[u8]) -> bool {
+        self.span(Member::MetaGateway).is_some()
+            && self.span(Member::Meta).is_some_and(|meta| {
+                array::members(body, meta)
+                    .iter()
+                    .any(|(key, _)| text::says(key.of(body), "dev.hopgate/task"))
+            })
     }
 
     fn classify(&mut self, body: &[u8]) -> Result<(), Flaw> {
@@ -134,7 +151,10 @@ impl Message {
     }
 
     fn check_shape(&self, body: &[u8]) -> Result<(), Flaw> {
-        let opens = |member, with: u8| self.slice(member, body).is_none_or(|raw| raw.first() == Some(&with));
+        let opens = |member, with: u8| {
+            self.slice(member, body)
+                .is_none_or(|raw| raw.first() == Some(&with))
+        };
         if !opens(Member::Method, b'"') {
             return Err(Flaw::shape("`method` must be a string"));
         }
@@ -157,19 +177,35 @@ impl Message {
 
     fn check_error(&self, body: &[u8]) -> Result<(), Flaw> {
         let code = self.slice(Member::ErrorCode, body).is_some_and(is_integer);
-        let message = self.slice(Member::ErrorMessage, body).is_some_and(|raw| raw.first() == Some(&b'"'));
-        if code && message { Ok(()) } else { Err(Flaw::shape("`error` needs a code and a message")) }
+        let message = self
+            .slice(Member::ErrorMessage, body)
+            .is_some_and(|raw| raw.first() == Some(&b'"'));
+        if code && message {
+            Ok(())
+        } else {
+            Err(Flaw::shape("`error` needs a code and a message"))
+        }
     }
 
     /// Names and URIs that stages decide on hold nothing that cannot be seen.
     fn check_names(&self, body: &[u8]) -> Result<(), Flaw> {
-        let named =
-            [Member::Method, Member::Name, Member::Uri, Member::TaskId, Member::RefName, Member::RefUri];
+        let named = [
+            Member::Method,
+            Member::Name,
+            Member::Uri,
+            Member::TaskId,
+            Member::RefName,
+            Member::RefUri,
+        ];
         for member in named {
             let Some(span) = self.span(member) else {
                 continue;
             };
             let raw = span.of(body);
+            let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'\\';
+            if raw.iter().all(is_plain) {
+                continue;
+            }
             // A log line's fields are no names: only strings are judged.
             if raw.first() == Some(&b'"') && look_alike::is_deceptive(&text::unescape(raw)) {
                 return Err(Flaw::of(FlawKind::Deceptive, span));

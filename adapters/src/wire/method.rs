@@ -131,7 +131,10 @@ mod tests {
     fn names_come_back_and_notifications_say_so() {
         for method in Method::ALL {
             assert_eq!(Method::from_name(method.name()), Some(*method));
-            assert_eq!(method.name().starts_with("notifications/"), !method.is_request());
+            assert_eq!(
+                method.name().starts_with("notifications/"),
+                !method.is_request()
+            );
             assert!(method.from_client() || method.from_server());
         }
         assert_eq!(Method::from_name("Tools/Call"), None);

@@ -14,6 +14,7 @@ mod message;
 mod method;
 pub mod revision;
 pub mod scan;
+mod seek;
 pub mod splice;
 pub mod sse;
 pub mod text;
@@ -39,7 +40,10 @@ impl Span {
     pub fn new(start: usize, end: usize) -> Self {
         // Bodies are bounded far below 4 GiB; what is not becomes an empty span past every end.
         let narrow = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        Self { start: narrow(start), end: narrow(end) }
+        Self {
+            start: narrow(start),
+            end: narrow(end),
+        }
     }
 
     /// The part itself.

@@ -16,7 +16,10 @@ impl Edit {
     /// Puts other bytes in a span's place.
     #[must_use]
     pub fn replace(span: Span, with: impl Into<Bytes>) -> Self {
-        Self { span, with: with.into() }
+        Self {
+            span,
+            with: with.into(),
+        }
     }
 
     /// Takes a span out.

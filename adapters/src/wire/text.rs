@@ -5,7 +5,10 @@ use std::borrow::Cow;
 /// The text of a raw JSON string that the scanner has passed. Without escapes nothing is copied.
 #[must_use]
 pub fn unescape(raw: &[u8]) -> Cow<'_, str> {
-    let inner = raw.strip_prefix(b"\"").and_then(|raw| raw.strip_suffix(b"\"")).unwrap_or(raw);
+    let inner = raw
+        .strip_prefix(b"\"")
+        .and_then(|raw| raw.strip_suffix(b"\""))
+        .unwrap_or(raw);
     if memchr::memchr(b'\\', inner).is_none() {
         return String::from_utf8_lossy(inner);
     }
@@ -32,7 +35,10 @@ mod tests {
 
     #[test]
     fn plain_strings_are_borrowed() {
-        assert!(matches!(unescape(b"\"caf\xc3\xa9\""), Cow::Borrowed("café")));
+        assert!(matches!(
+            unescape(b"\"caf\xc3\xa9\""),
+            Cow::Borrowed("café")
+        ));
         assert_eq!(unescape(br#""\u0061\n\ud83d\ude00""#), "a\n😀");
     }
 

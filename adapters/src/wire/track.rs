@@ -4,6 +4,8 @@
 //! It does not validate: what it passes over goes to the caller's own parser. It knows where each watched value begins
 //! and ends, wherever the chunks are cut.
 
+use super::seek;
+
 /// A member of an answer's outer levels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Name {
@@ -56,8 +58,8 @@ enum Mode {
 
 /// Levels whose keys are read: envelope, result, `_meta` and tasks, and what is in them.
 const LEVELS: usize = 4;
-/// A key longer than this is none of ours.
-const KEY_MOST: usize = 64;
+/// A key longer than this is none of ours, even with every letter escaped.
+const KEY_MOST: usize = 256;
 
 /// Where in the structure the chunks have come to.
 #[derive(Debug)]
@@ -157,7 +159,7 @@ impl Tracker {
                 self.key_next = byte == b'{' && self.depth <= LEVELS;
                 begins
             }
-            b'}' | b']' => self.close(),
+            b'}' | b']' => self.close(byte == b'}'),
             b',' => {
                 self.key_next = self.level().is_some_and(|(is_object, _)| is_object);
                 None
@@ -200,12 +202,12 @@ impl Tracker {
         }
     }
 
-    fn close(&mut self) -> Option<Step> {
+    fn close(&mut self, is_object: bool) -> Option<Step> {
         self.key_next = false;
-        match self.depth.checked_sub(1) {
-            None => return Some(Step::Astray),
-            Some(depth) => self.depth = depth,
+        if self.level().is_none_or(|(opened, _)| opened != is_object) {
+            return Some(Step::Astray);
         }
+        self.depth -= 1;
         self.closed = self.depth == 0;
         None
     }
@@ -215,13 +217,18 @@ impl Tracker {
         let text = string(chunk, at, escaped);
         let part = chunk.get(start..*at).unwrap_or_default();
         if self.token.len() <= KEY_MOST {
-            self.token.extend_from_slice(part.get(..part.len().min(KEY_MOST + 2)).unwrap_or_default());
+            self.token
+                .extend_from_slice(part.get(..part.len().min(KEY_MOST + 2)).unwrap_or_default());
         }
         match text {
             Text::Goes(escaped) => self.mode = Mode::Key(escaped),
             Text::Ends => {
                 let name = name(&self.token);
-                if let Some(level) = self.depth.checked_sub(1).and_then(|top| self.levels.get_mut(top)) {
+                if let Some(level) = self
+                    .depth
+                    .checked_sub(1)
+                    .and_then(|top| self.levels.get_mut(top))
+                {
                     level.1 = name;
                 }
                 self.key_next = false;
@@ -234,7 +241,8 @@ impl Tracker {
     fn take(&mut self, chunk: &[u8], at: &mut usize, name: Name, escaped: bool) -> Option<Step> {
         let start = *at;
         let text = string(chunk, at, escaped);
-        self.token.extend_from_slice(chunk.get(start..*at).unwrap_or_default());
+        self.token
+            .extend_from_slice(chunk.get(start..*at).unwrap_or_default());
         match text {
             Text::Goes(escaped) => {
                 self.mode = Mode::Take(name, escaped);
@@ -249,11 +257,14 @@ impl Tracker {
 
     fn word(&mut self, chunk: &[u8], at: &mut usize, name: Name) -> Option<Step> {
         let rest = chunk.get(*at..).unwrap_or_default();
-        let ends = rest.iter().position(|byte| matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r'));
+        let ends = rest
+            .iter()
+            .position(|byte| matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r'));
         let length = ends.unwrap_or(rest.len());
         // A word longer than any number is nobody's id; what does not fit makes it differ all the same.
         if self.token.len() <= KEY_MOST {
-            self.token.extend_from_slice(rest.get(..length.min(KEY_MOST + 2)).unwrap_or_default());
+            self.token
+                .extend_from_slice(rest.get(..length.min(KEY_MOST + 2)).unwrap_or_default());
         }
         *at += length;
         ends.is_some().then(|| {
@@ -263,7 +274,10 @@ impl Tracker {
     }
 
     fn level(&self) -> Option<(bool, Name)> {
-        self.depth.checked_sub(1).and_then(|top| self.levels.get(top)).copied()
+        self.depth
+            .checked_sub(1)
+            .and_then(|top| self.levels.get(top))
+            .copied()
     }
 
     /// Tells of the envelope's members whose values are not watched themselves.
@@ -276,17 +290,30 @@ impl Tracker {
 
     /// The watched value that begins here, if one does.
     fn watched(&self) -> Option<Name> {
-        let name = |at: usize| self.levels.get(at).filter(|(is_object, _)| *is_object).map(|(_, name)| *name);
+        let name = |at: usize| {
+            self.levels
+                .get(at)
+                .filter(|(is_object, _)| *is_object)
+                .map(|(_, name)| *name)
+        };
         let in_answer = matches!(name(0), Some(Name::Result));
         let own = match (self.depth, name(self.depth.checked_sub(1)?)?) {
             (1, own @ (Name::Jsonrpc | Name::Id | Name::Method)) => own,
             (2, Name::Code) if name(0) == Some(Name::Error) => Name::Code,
-            (2, own @ (Name::IsError | Name::ResultType | Name::RequestState | Name::TaskId)) if in_answer => own,
+            (2, own @ (Name::IsError | Name::ResultType | Name::RequestState | Name::TaskId))
+                if in_answer =>
+            {
+                own
+            }
             (3, Name::TaskId) if in_answer && name(1) == Some(Name::Task) => Name::TaskId,
-            (4, Name::TaskId) if in_answer && name(1) == Some(Name::Meta) && name(2) == Some(Name::Related) => {
+            (4, Name::TaskId)
+                if in_answer && name(1) == Some(Name::Meta) && name(2) == Some(Name::Related) =>
+            {
                 Name::TaskId
             }
-            (4, Name::TaskId) if in_answer && name(1) == Some(Name::Tasks) && name(2).is_none() => Name::TaskId,
+            (4, Name::TaskId) if in_answer && name(1) == Some(Name::Tasks) && name(2).is_none() => {
+                Name::TaskId
+            }
             _ => return None,
         };
         Some(own)
@@ -304,10 +331,9 @@ fn string(chunk: &[u8], at: &mut usize, escaped: bool) -> Text {
     if escaped {
         *at += 1;
     }
-    while let Some(found) = chunk.get(*at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
-        let quote = chunk.get(*at + found) == Some(&b'"');
-        *at += found + 1;
-        if quote {
+    while let Some(found) = seek::quote_or_escape(chunk, *at) {
+        *at = found + 1;
+        if chunk.get(found) == Some(&b'"') {
             return Text::Ends;
         }
         if *at >= chunk.len() {

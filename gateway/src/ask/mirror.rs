@@ -6,7 +6,7 @@
 use super::{Context, Said};
 use crate::pipeline::{HeadFault, Refusal};
 use adapters::wire::header::{self, Annotation};
-use adapters::wire::{Class, Member, Method};
+use adapters::wire::{Class, Member, Method, text};
 use http::{HeaderMap, HeaderValue};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,14 +26,33 @@ pub(super) fn check(said: &Said, headers: &HeaderMap) -> Result<(), Refusal> {
             "`_meta` must name `io.modelcontextprotocol/protocolVersion`",
         ));
     };
-    agree("MCP-Protocol-Version", headers.get("mcp-protocol-version"), version)?;
+    agree(
+        "MCP-Protocol-Version",
+        headers.get("mcp-protocol-version"),
+        version,
+        Encoded::No,
+    )?;
+    if version != MODERN {
+        return Err(Refusal::RevisionUnknown(
+            text::unescape(version).into_owned(),
+        ));
+    }
+    let capabilities = said.raw(Member::MetaClientCapabilities);
+    if !capabilities.is_some_and(|raw| raw.first() == Some(&b'{')) {
+        return Err(Refusal::Invalid(
+            "`_meta` must name `io.modelcontextprotocol/clientCapabilities`",
+        ));
+    }
     let method = said.raw(Member::Method).unwrap_or_default();
-    agree("Mcp-Method", headers.get("mcp-method"), method)?;
+    agree("Mcp-Method", headers.get("mcp-method"), method, Encoded::No)?;
     match named(said) {
-        Some(raw) => agree("Mcp-Name", headers.get("mcp-name"), raw),
+        Some(raw) => agree("Mcp-Name", headers.get("mcp-name"), raw, Encoded::Perhaps),
         None => Ok(()),
     }
 }
+
+/// The one revision without `initialize` that is spoken here, as the body says it.
+const MODERN: &[u8] = b"\"2026-07-28\"";
 
 /// The member that `Mcp-Name` repeats.
 pub(crate) fn named(said: &Said) -> Option<&[u8]> {
@@ -45,14 +64,32 @@ pub(crate) fn named(said: &Said) -> Option<&[u8]> {
     }
 }
 
-fn agree(name: &'static str, value: Option<&HeaderValue>, body: &[u8]) -> Result<(), Refusal> {
-    let Some(value) = value else {
+/// Whether a header's value may be encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Encoded {
+    No,
+    Perhaps,
+}
+
+fn agree(
+    name: &'static str,
+    value: Option<&HeaderValue>,
+    body: &[u8],
+    encoded: Encoded,
+) -> Result<(), Refusal> {
+    let Some(value) = value.map(HeaderValue::as_bytes) else {
         return Err(Refusal::HeaderMismatch(format!("`{name}` is missing")));
     };
-    if header::agrees(value.as_bytes(), body) {
+    let agrees = match encoded {
+        Encoded::Perhaps => header::agrees(value, body),
+        Encoded::No => text::unescape(body).as_bytes() == value && body.first() == Some(&b'"'),
+    };
+    if agrees {
         return Ok(());
     }
-    Err(Refusal::HeaderMismatch(format!("`{name}` and the body say different things")))
+    Err(Refusal::HeaderMismatch(format!(
+        "`{name}` and the body say different things"
+    )))
 }
 
 /// What a tool's definition mirrors into headers.
@@ -82,7 +119,8 @@ impl Mirrors {
     pub(crate) fn show(&self, context: &Context, tools: Vec<(Box<str>, Vec<Annotation>)>) {
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         let key = Shown::of(context);
-        if tools.iter().all(|(_, annotations)| annotations.is_empty()) && !shown.contains_key(&key) {
+        if tools.iter().all(|(_, annotations)| annotations.is_empty()) && !shown.contains_key(&key)
+        {
             return;
         }
         if shown.len() >= SHOWN_MOST {
@@ -111,7 +149,10 @@ impl Mirrors {
             if shown.is_empty() {
                 return Ok(());
             }
-            match shown.get(&Shown::of(context)).and_then(|tools| tools.get(&*tool)) {
+            match shown
+                .get(&Shown::of(context))
+                .and_then(|tools| tools.get(&*tool))
+            {
                 Some(annotations) => Arc::clone(annotations),
                 None => return Ok(()),
             }

@@ -17,20 +17,20 @@ use crate::pipeline::{Asker, Evidence, HeadFault, Inbound, Record, Refusal};
 use crate::snapshot::{Server, Snapshot};
 use adapters::wire::revision::Era;
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, Method as Verb};
 use std::sync::Arc;
 
 /// What was read of a proven caller's request: sound, but not yet held against the rules of its era. Made only by
 /// [`read`].
 #[derive(Debug)]
-pub struct Read {
+pub(crate) struct Read {
     asked: Asked,
 }
 
 /// One thing a proven caller asks. Made only by [`check`].
 #[derive(Debug)]
-pub struct Asked {
+pub(crate) struct Asked {
     context: Context,
     ask: Ask,
 }
@@ -51,8 +51,8 @@ pub(crate) struct Context {
 /// What is asked.
 #[derive(Debug)]
 pub(crate) enum Ask {
-    /// A JSON-RPC message.
-    Say(Said),
+    /// A JSON-RPC message. Boxed: it goes through every stage.
+    Say(Box<Said>),
     /// The legacy GET stream.
     Listen,
     /// The end of a legacy session.
@@ -87,10 +87,21 @@ const SINGLE: [&str; 8] = [
 /// A [`Refusal`] for every body that is not one unambiguous message of this era.
 pub(crate) async fn read(identified: Identified) -> Result<Reading, Refusal> {
     let (inbound, snapshot, principal) = identified.into_parts();
-    let Inbound { server: name, head, body, .. } = inbound;
+    let Inbound {
+        server: name,
+        head,
+        body,
+        ..
+    } = inbound;
     single(&head.headers)?;
     let server = snapshot.servers.get(&name).cloned();
-    let context = Context { snapshot, principal, name, server, headers: Arc::new(head.headers) };
+    let context = Context {
+        snapshot,
+        principal,
+        name,
+        server,
+        headers: Arc::new(head.headers),
+    };
     match head.method {
         Verb::GET => Ok(Reading::One(Read::new(context, Ask::Listen))),
         Verb::DELETE => Ok(Reading::One(Read::new(context, Ask::End))),
@@ -126,7 +137,7 @@ fn sort(context: Context, body: Bytes) -> Result<Reading, Refusal> {
     }
     let message = adapters::wire::read(&body, bounds).map_err(Refusal::Malformed)?;
     let said = Said::new(body, message, bounds, &context.headers)?;
-    Ok(Reading::One(Read::new(context, Ask::Say(said))))
+    Ok(Reading::One(Read::new(context, Ask::Say(Box::new(said)))))
 }
 
 fn single(headers: &HeaderMap) -> Result<(), Refusal> {
@@ -136,7 +147,12 @@ fn single(headers: &HeaderMap) -> Result<(), Refusal> {
     }
     for name in SINGLE {
         if headers.get_all(name).iter().nth(1).is_some() {
-            return Err(Refusal::Head(HeadFault::Repeated(name)));
+            return Err(match name {
+                "mcp-protocol-version" | "mcp-method" | "mcp-name" => {
+                    Refusal::HeaderMismatch(format!("`{name}` came more than once"))
+                }
+                _ => Refusal::Head(HeadFault::Repeated(name)),
+            });
         }
     }
     Ok(())
@@ -146,7 +162,10 @@ fn media(headers: &HeaderMap) -> Result<(), Refusal> {
     if headers.contains_key(CONTENT_ENCODING) {
         return Err(Refusal::Head(HeadFault::Encoding));
     }
-    let value = headers.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes).unwrap_or_default();
+    let value = headers
+        .get(CONTENT_TYPE)
+        .map(http::HeaderValue::as_bytes)
+        .unwrap_or_default();
     if value == b"application/json" || is_json(value) {
         return Ok(());
     }
@@ -161,9 +180,12 @@ pub(crate) fn is_json(value: &[u8]) -> bool {
 /// One media type in any letter case, with no parameter but `charset=utf-8`.
 pub(crate) fn is_media(value: &[u8], media: &[u8]) -> bool {
     let mut parts = value.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
-    parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case(media))
+    parts
+        .next()
+        .is_some_and(|kind| kind.eq_ignore_ascii_case(media))
         && parts.all(|part| {
-            part.eq_ignore_ascii_case(b"charset=utf-8") || part.eq_ignore_ascii_case(b"charset=\"utf-8\"")
+            part.eq_ignore_ascii_case(b"charset=utf-8")
+                || part.eq_ignore_ascii_case(b"charset=\"utf-8\"")
         })
 }
 
@@ -171,7 +193,9 @@ pub(crate) fn is_media(value: &[u8], media: &[u8]) -> bool {
 
 impl Read {
     fn new(context: Context, ask: Ask) -> Self {
-        Self { asked: Asked { context, ask } }
+        Self {
+            asked: Asked { context, ask },
+        }
     }
 
     /// What every stage needs of the request.
@@ -216,15 +240,6 @@ impl Asked {
     pub(crate) fn era(&self) -> Era {
         self.said().map_or(Era::Legacy, |said| said.era)
     }
-
-    /// Whether the caller can read an event stream.
-    pub(crate) fn accepts_stream(&self) -> bool {
-        self.context.headers.get_all(ACCEPT).iter().any(|value| {
-            value.as_bytes().split(|byte| *byte == b',').any(|part| {
-                is_media(part.trim_ascii(), b"text/event-stream") || part.trim_ascii().starts_with(b"*/*")
-            })
-        })
-    }
 }
 
 impl Evidence for Reading {
@@ -255,10 +270,20 @@ mod tests {
 
     #[test]
     fn only_json_is_json() {
-        for good in ["application/json", "Application/JSON", "application/json; charset=utf-8"] {
+        for good in [
+            "application/json",
+            "Application/JSON",
+            "application/json; charset=utf-8",
+        ] {
             assert!(is_json(good.as_bytes()), "{good}");
         }
-        for bad in ["", "text/json", "application/jsonp", "application/json; charset=utf-16", "application/json, text/html"] {
+        for bad in [
+            "",
+            "text/json",
+            "application/jsonp",
+            "application/json; charset=utf-16",
+            "application/json, text/html",
+        ] {
             assert!(!is_json(bad.as_bytes()), "{bad}");
         }
     }

@@ -17,6 +17,8 @@ pub(crate) struct Said {
     pub(crate) message: Message,
     /// For requests and notifications; none where the method is not in the table.
     pub(crate) method: Option<Method>,
+    /// Whether it names a task of the gateway's: this version has given none, so that names an unknown one.
+    names_task: bool,
     /// Modern where the body or the version header says so.
     pub(crate) era: Era,
 }
@@ -35,12 +37,19 @@ impl Said {
         bounds: &Bounds,
         headers: &HeaderMap,
     ) -> Result<Self, Refusal> {
+        let names_task = message.names_task(&body);
         let (body, message) = without_gateway_keys(body, message, bounds)?;
         let method = message
             .slice(Member::Method, &body)
             .and_then(|raw| Method::from_name(&text::unescape(raw)));
         let era = era(&body, &message, headers);
-        Ok(Self { body, message, method, era })
+        Ok(Self {
+            body,
+            message,
+            method,
+            names_task,
+            era,
+        })
     }
 
     /// Holds the message against the rules of its method and era.
@@ -51,11 +60,16 @@ impl Said {
     /// in an era without them.
     pub(super) fn check(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         self.check_dress()?;
+        if self.names_task {
+            return Err(Refusal::HandleUnknown("dev.hopgate/task"));
+        }
         if self.era == Era::Modern {
             super::mirror::check(self, headers)?;
         }
         let answers = matches!(self.class(), Class::Result | Class::Error);
-        let known = self.method.is_some_and(|method| method.from_client() && method.exists_in(self.era));
+        let known = self
+            .method
+            .is_some_and(|method| method.from_client() && method.exists_in(self.era));
         match self.class() {
             _ if known || answers => Ok(()),
             Class::Request => Err(Refusal::MethodUnknown),
@@ -105,8 +119,12 @@ impl Said {
             Some(method) if !method.is_request() && request => {
                 Err(Refusal::Invalid("a notification must not have an id"))
             }
-            None if matches!(self.class(), Class::Result | Class::Error) && self.era == Era::Modern => {
-                Err(Refusal::Invalid("in this revision a client sends no responses"))
+            None if matches!(self.class(), Class::Result | Class::Error)
+                && self.era == Era::Modern =>
+            {
+                Err(Refusal::Invalid(
+                    "in this revision a client sends no responses",
+                ))
             }
             _ => Ok(()),
         }
@@ -133,9 +151,13 @@ fn era(body: &[u8], message: &Message, headers: &HeaderMap) -> Era {
         return Era::Modern;
     }
     // An `initialize` is legacy whatever the header says; dates compare as text.
-    let opens = message.slice(Member::Method, body).is_some_and(|raw| raw == b"\"initialize\"");
+    let opens = message
+        .slice(Member::Method, body)
+        .is_some_and(|raw| raw == b"\"initialize\"");
     match headers.get("mcp-protocol-version") {
-        Some(version) if !opens && version.as_bytes() >= Revision::V2026_07_28.as_str().as_bytes() => {
+        Some(version)
+            if !opens && version.as_bytes() >= Revision::V2026_07_28.as_str().as_bytes() =>
+        {
             Era::Modern
         }
         _ => Era::Legacy,

@@ -71,7 +71,8 @@ impl Ledger {
 /// Calls that went well are told at `debug`; an operator wants to see the others.
 fn log(record: &Record) {
     match record.ending {
-        Ending::Answered | Ending::Absorbed if tracing::enabled!(target: "hopgate::call", tracing::Level::DEBUG) => {
+        Ending::Answered | Ending::Absorbed if tracing::enabled!(target: "hopgate::call", tracing::Level::DEBUG) =>
+        {
             tracing::debug!(target: "hopgate::call", call = %record.call, agent = agent(record), server = %record.server,
                 method = record.method, tool = record.target.as_deref(), ending = record.ending.name(),
                 rule = record.rule.as_deref(), withheld = record.withheld, took_us = micros(record));
@@ -96,7 +97,10 @@ fn log(record: &Record) {
 }
 
 fn agent(record: &Record) -> Option<&str> {
-    record.principal.as_deref().map(|principal| &*principal.agent)
+    record
+        .principal
+        .as_deref()
+        .map(|principal| &*principal.agent)
 }
 
 fn micros(record: &Record) -> u64 {

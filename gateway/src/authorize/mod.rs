@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 /// A call the policy has granted. Made only by [`decide`].
 #[derive(Debug)]
-pub struct Authorized {
+pub(crate) struct Authorized {
     bound: Bound,
     server: Arc<Server>,
     grant: Grant,
@@ -52,12 +52,18 @@ pub(crate) fn decide(bound: Bound) -> Result<Authorized, Refusal> {
             Class::Notification => request::notification(&bound, said)?,
             Class::Result | Class::Error => request::response(&bound, said)?,
             Class::Request if said.method == Some(Method::SubscriptionsListen) => {
-                cuts = sight.cut_listen(&said.body, said.message.span(Member::ResourceSubscriptions));
+                cuts =
+                    sight.cut_listen(&said.body, said.message.span(Member::ResourceSubscriptions));
             }
             Class::Request => {}
         }
     }
-    Ok(Authorized { bound, server, grant, cuts })
+    Ok(Authorized {
+        bound,
+        server,
+        grant,
+        cuts,
+    })
 }
 
 // === impl Authorized ===

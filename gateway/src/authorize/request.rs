@@ -70,7 +70,13 @@ pub(super) fn notification(bound: &Bound, said: &Said) -> Result<(), Refusal> {
             .is_some_and(|(session, token)| session.awaits_progress(token)),
         _ => true,
     };
-    if passes { Ok(()) } else { Err(Refusal::Unasked("it speaks of no request that is open here")) }
+    if passes {
+        Ok(())
+    } else {
+        Err(Refusal::Unasked(
+            "it speaks of no request that is open here",
+        ))
+    }
 }
 
 /// A response passes once, for a request of the server that was delivered in the same session.
@@ -83,7 +89,13 @@ pub(super) fn response(bound: &Bound, said: &Said) -> Result<(), Refusal> {
         .session()
         .zip(said.id())
         .is_some_and(|(session, id)| session.memory.answer(id));
-    if asked { Ok(()) } else { Err(Refusal::Unasked("it answers no request that was delivered here")) }
+    if asked {
+        Ok(())
+    } else {
+        Err(Refusal::Unasked(
+            "it answers no request that was delivered here",
+        ))
+    }
 }
 
 // === impl Target ===
@@ -102,10 +114,14 @@ impl<'a> Target<'a> {
     pub(super) fn refuse(self, denial: policy::Denial) -> Refusal {
         if denial.visible() {
             return Refusal::Denied(match denial.reason() {
-                policy::Reason::Rule { name, message } => {
-                    Denial { rule: Some(name.to_string()), message: message.to_string() }
-                }
-                _ => Denial { rule: None, message: "not allowed".to_owned() },
+                policy::Reason::Rule { name, message } => Denial {
+                    rule: Some(name.to_string()),
+                    message: message.to_string(),
+                },
+                _ => Denial {
+                    rule: None,
+                    message: "not allowed".to_owned(),
+                },
             });
         }
         match self {

@@ -29,7 +29,11 @@ pub(crate) enum Verdict {
 impl<'a> Sight<'a> {
     /// The view a request was made under.
     pub(crate) fn of(context: &'a Context) -> Self {
-        Self { snapshot: &context.snapshot, agent: &context.principal.agent, server: &context.name }
+        Self {
+            snapshot: &context.snapshot,
+            agent: &context.principal.agent,
+            server: &context.name,
+        }
     }
 
     /// The same caller's view of the same server under another snapshot.
@@ -70,7 +74,11 @@ impl<'a> Sight<'a> {
             Some(method) => method.from_server() && !method.is_request(),
             None => false,
         };
-        if passes { Verdict::Pass } else { Verdict::Withhold }
+        if passes {
+            Verdict::Pass
+        } else {
+            Verdict::Withhold
+        }
     }
 
     /// Whether a request of the server goes on to the client.
@@ -82,7 +90,11 @@ impl<'a> Sight<'a> {
             Some(Method::RootsList) => Target::Client("roots"),
             _ => return Verdict::Withhold,
         };
-        if self.sees(target) { Verdict::Pass } else { Verdict::Withhold }
+        if self.sees(target) {
+            Verdict::Pass
+        } else {
+            Verdict::Withhold
+        }
     }
 
     /// The resource subscriptions of a listen that the caller may not have, as cuts.
@@ -100,6 +112,11 @@ impl<'a> Sight<'a> {
     where
         'a: 'b,
     {
-        Request { agent: self.agent, chain: &[], server: self.server, target }
+        Request {
+            agent: self.agent,
+            chain: &[],
+            server: self.server,
+            target,
+        }
     }
 }

@@ -10,7 +10,7 @@ pub(super) fn run(level: &str) -> ExitCode {
     let level = if level == "info" { "off" } else { level };
     match folder().and_then(|folder| in_folder(level, &folder)) {
         Ok(page) => {
-            print(&page);
+            super::print(&page);
             ExitCode::SUCCESS
         }
         Err(why) => {
@@ -33,9 +33,4 @@ fn folder() -> Result<PathBuf, String> {
     let folder = std::env::temp_dir().join(format!("hopgate-demo-{}", std::process::id()));
     std::fs::create_dir_all(&folder).map_err(|why| format!("{}: {why}", folder.display()))?;
     Ok(folder)
-}
-
-#[expect(clippy::print_stdout, reason = "what the demo prints is its result")]
-fn print(page: &str) {
-    print!("{page}");
 }

@@ -1,14 +1,18 @@
 //! The command line: one file per command, one match.
 
+mod check;
+mod completions;
 mod demo;
+mod key;
+mod schema;
 pub mod serve;
 
-use std::io;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
 use crate::{assemble, config};
+use clap::{Parser, Subcommand, ValueEnum};
 use tokio::runtime::{Builder, Runtime};
 
 /// hopgate: a transparent gateway between AI agents and their tools.
@@ -80,12 +84,22 @@ pub enum Format {
 /// Does what was asked for.
 pub fn run(cli: &Cli) -> ExitCode {
     match &cli.command {
-        Command::Serve => serve::run(&cli.log, config::load(&cli.config).map(|loaded| loaded.config), |config| {
-            assemble::house(&cli.config, config, None)
-        }),
+        Command::Serve => serve::run(
+            &cli.log,
+            config::load(&cli.config).map(|loaded| loaded.config),
+            |config| assemble::house(&cli.config, config, None),
+        ),
         Command::Demo => demo::run(&cli.log),
-        _ => ExitCode::FAILURE,
+        Command::Check => check::run(&cli.config, cli.format),
+        Command::Schema => schema::run(),
+        Command::Key { action: Key::New } => key::new(),
+        Command::Completions { shell } => completions::run(*shell),
     }
+}
+
+/// Prints a command's result. A reader that has left, such as `head`, has what it wanted.
+fn print(text: &str) {
+    let _ = io::stdout().write_all(text.as_bytes());
 }
 
 /// One thread where there is one core: no work is handed around between threads that cannot run at once.

@@ -1,6 +1,15 @@
 //! The configuration as the gateway needs it: only valid values, every mistake already reported.
 //!
-//! `config/read.rs` turns TOML text into these types; nothing here is checked again afterwards.
+//! `load` reads the files, `keys` says what may be written, `resolve` turns the tree into these types; nothing here is
+//! checked again afterwards.
+
+mod form;
+mod keys;
+mod load;
+mod resolve;
+
+pub(crate) use keys::ROOT;
+pub use load::{Broken, Loaded, load};
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -50,8 +59,6 @@ pub struct Gateway {
     pub ca: Vec<PathBuf>,
     /// Non-public networks that may be dialled.
     pub allow_private: Vec<ipnet::IpNet>,
-    /// Whose forwarded addresses are believed (logs only).
-    pub trusted_proxies: Vec<ipnet::IpNet>,
     /// Key ring files: the first seals, all open. Empty: made in `data_dir/keys`.
     pub keys: Vec<KeyFile>,
     /// Replaces `data_dir/admin.token`.
@@ -191,4 +198,34 @@ pub enum Protocol {
     Modern,
     /// `initialize` revisions only.
     Legacy,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self {
+            header: Duration::from_secs(10),
+            body: Duration::from_secs(15),
+            connect: Duration::from_secs(5),
+            call: Duration::from_secs(10 * 60),
+            stream: Duration::from_secs(24 * 60 * 60),
+            drain: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Keys that differ between two configurations and cannot change while the process runs.
+#[must_use]
+pub fn restart_needed(now: &Config, next: &Config) -> Vec<String> {
+    let (now, next) = (&now.gateway, &next.gateway);
+    let fixed = [
+        ("`listen`", now.listen != next.listen),
+        ("`admin`", now.admin != next.admin),
+        ("`data_dir`", now.data_dir != next.data_dir),
+        ("`tls` (on or off)", now.tls.is_some() != next.tls.is_some()),
+    ];
+    fixed
+        .iter()
+        .filter(|(_, differs)| *differs)
+        .map(|(key, _)| (*key).to_owned())
+        .collect()
 }

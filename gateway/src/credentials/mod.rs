@@ -7,7 +7,7 @@ use crate::pipeline::{Evidence, Record, Refusal};
 
 /// A call that carries the credential its server wants. Made only by [`attach`].
 #[derive(Debug)]
-pub struct Credentialed {
+pub(crate) struct Credentialed {
     admitted: Admitted,
 }
 

@@ -38,33 +38,57 @@ const LEGACY: &str = "2025-11-25";
 impl Agent {
     /// Connects, and opens a session where the era has them.
     pub(super) async fn connect(gateway: SocketAddr, modern: bool) -> Result<Self, String> {
-        let stream = TcpStream::connect(gateway).await.map_err(|error| error.to_string())?;
-        let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
+        let stream = TcpStream::connect(gateway)
+            .await
+            .map_err(|error| error.to_string())?;
+        let (sender, connection) = handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| error.to_string())?;
         // The connection ends when its sender is dropped.
         tokio::spawn(connection);
-        let mut agent = Self { sender, host: gateway.to_string(), session: None, modern, next: 0 };
+        let mut agent = Self {
+            sender,
+            host: gateway.to_string(),
+            session: None,
+            modern,
+            next: 0,
+        };
         if modern {
             agent.request("server/discover", json!({})).await?;
         } else {
             let hello = json!({ "protocolVersion": LEGACY, "capabilities": {},
                 "clientInfo": { "name": "sample-agent", "version": "1" } });
             agent.request("initialize", hello).await?;
-            agent.send(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }), None).await?;
+            agent
+                .send(
+                    &json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }),
+                    None,
+                )
+                .await?;
         }
         Ok(agent)
     }
 
     /// Calls a tool.
     pub(super) async fn call(&mut self, tool: &str, arguments: Value) -> Result<Outcome, String> {
-        self.request("tools/call", json!({ "name": tool, "arguments": arguments })).await
+        self.request(
+            "tools/call",
+            json!({ "name": tool, "arguments": arguments }),
+        )
+        .await
     }
 
     /// The tools the gateway shows.
     pub(super) async fn tools(&mut self) -> Result<Vec<String>, String> {
         match self.request("tools/list", json!({})).await? {
-            Outcome::Result(result) => Ok(result["tools"]
+            Outcome::Result(result) => Ok(at(&result, "/tools")
                 .as_array()
-                .map(|tools| tools.iter().filter_map(|tool| tool["name"].as_str().map(str::to_owned)).collect())
+                .map(|tools| {
+                    tools
+                        .iter()
+                        .filter_map(|tool| at(tool, "/name").as_str().map(str::to_owned))
+                        .collect()
+                })
                 .unwrap_or_default()),
             Outcome::Error(_, message) => Err(message),
         }
@@ -74,7 +98,8 @@ impl Agent {
     pub(super) async fn leave(mut self) -> Result<(), String> {
         if self.session.is_some() {
             let request = self.head(Verb::DELETE, None)?.body(Full::default());
-            self.exchange(request.map_err(|error| error.to_string())?).await?;
+            self.exchange(request.map_err(|error| error.to_string())?)
+                .await?;
         }
         Ok(())
     }
@@ -82,24 +107,33 @@ impl Agent {
     async fn request(&mut self, method: &str, mut params: Value) -> Result<Outcome, String> {
         self.next += 1;
         if self.modern {
-            params["_meta"] = json!({
+            let meta = json!({
                 "io.modelcontextprotocol/protocolVersion": MODERN,
                 "io.modelcontextprotocol/clientCapabilities": {},
                 "io.modelcontextprotocol/clientInfo": { "name": "sample-agent", "version": "1" },
             });
+            if let Some(params) = params.as_object_mut() {
+                params.insert("_meta".to_owned(), meta);
+            }
         }
-        let name = params["name"].as_str().map(str::to_owned);
-        let message = json!({ "jsonrpc": "2.0", "id": self.next, "method": method, "params": params });
+        let name = at(&params, "/name").as_str().map(str::to_owned);
+        let message =
+            json!({ "jsonrpc": "2.0", "id": self.next, "method": method, "params": params });
         let body = self.send(&message, name.as_deref()).await?;
         answer(&body, self.next).ok_or_else(|| format!("no answer to {method}"))
     }
 
     async fn send(&mut self, message: &Value, name: Option<&str>) -> Result<Bytes, String> {
-        let mut head = self.head(Verb::POST, message["method"].as_str().filter(|_| self.modern))?;
+        let mut head = self.head(
+            Verb::POST,
+            at(message, "/method").as_str().filter(|_| self.modern),
+        )?;
         if let Some(name) = name.filter(|_| self.modern) {
             head = head.header("mcp-name", name);
         }
-        let request = head.body(Full::from(message.to_string())).map_err(|error| error.to_string())?;
+        let request = head
+            .body(Full::from(message.to_string()))
+            .map_err(|error| error.to_string())?;
         self.exchange(request).await
     }
 
@@ -111,7 +145,10 @@ impl Agent {
             .header(CONTENT_TYPE, "application/json")
             .header(ACCEPT, "application/json, text/event-stream");
         if self.modern || self.session.is_some() {
-            head = head.header("mcp-protocol-version", if self.modern { MODERN } else { LEGACY });
+            head = head.header(
+                "mcp-protocol-version",
+                if self.modern { MODERN } else { LEGACY },
+            );
         }
         if let Some(session) = &self.session {
             head = head.header("mcp-session-id", session);
@@ -123,12 +160,23 @@ impl Agent {
     }
 
     async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<Bytes, String> {
-        self.sender.ready().await.map_err(|error| error.to_string())?;
-        let response = self.sender.send_request(request).await.map_err(|error| error.to_string())?;
+        self.sender
+            .ready()
+            .await
+            .map_err(|error| error.to_string())?;
+        let response = self
+            .sender
+            .send_request(request)
+            .await
+            .map_err(|error| error.to_string())?;
         if let Some(session) = response.headers().get("mcp-session-id") {
             self.session = Some(session.clone());
         }
-        let body = response.into_body().collect().await.map_err(|error| error.to_string())?;
+        let body = response
+            .into_body()
+            .collect()
+            .await
+            .map_err(|error| error.to_string())?;
         Ok(body.to_bytes())
     }
 }
@@ -136,13 +184,26 @@ impl Agent {
 /// The answer to a request, in a plain body or among the events of a stream.
 fn answer(body: &[u8], id: u64) -> Option<Outcome> {
     let text = std::str::from_utf8(body).ok()?;
-    let messages = text.lines().map(|line| line.strip_prefix("data:").unwrap_or(line).trim());
+    let messages = text
+        .lines()
+        .map(|line| line.strip_prefix("data:").unwrap_or(line).trim());
     let message = messages
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .find(|message| message["id"] == id)?;
+        .find(|message| *at(message, "/id") == id)?;
     if let Some(error) = message.get("error") {
-        let code = error["code"].as_i64().unwrap_or_default();
-        return Some(Outcome::Error(code, error["message"].as_str().unwrap_or_default().to_owned()));
+        let code = at(error, "/code").as_i64().unwrap_or_default();
+        return Some(Outcome::Error(
+            code,
+            at(error, "/message")
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
+        ));
     }
     message.get("result").cloned().map(Outcome::Result)
+}
+
+/// What a JSON pointer leads to; null where it leads nowhere.
+fn at<'a>(value: &'a Value, pointer: &str) -> &'a Value {
+    value.pointer(pointer).unwrap_or_default()
 }

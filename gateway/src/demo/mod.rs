@@ -28,7 +28,9 @@ const CONFIG: &str = include_str!("demo.toml");
 pub(crate) async fn run(folder: &Path) -> Result<String, String> {
     let (port, admin) = (free_port()?, free_port()?);
     let path = folder.join("hopgate.toml");
-    let text = CONFIG.replace("PORT", &port.to_string()).replace("ADMIN", &admin.to_string());
+    let text = CONFIG
+        .replace("PORT", &port.to_string())
+        .replace("ADMIN", &admin.to_string());
     std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
     let loaded = config::load(&path).map_err(|broken| broken.to_string())?;
     let (tap, mut records) = unbounded_channel();
@@ -53,7 +55,10 @@ async fn session(gateway: SocketAddr, modern: bool) -> Result<Vec<String>, Strin
     let tools = agent.tools().await?;
     let mut told = vec![format!("sees {}", tools.join(", "))];
     let calls = [
-        ("write_note", json!({ "title": title, "text": "written through the gate" })),
+        (
+            "write_note",
+            json!({ "title": title, "text": "written through the gate" }),
+        ),
         ("read_note", json!({ "title": title })),
         ("delete_note", json!({ "title": title })),
     ];

@@ -19,7 +19,11 @@ impl Page {
         let text = format!(
             "hopgate on http://127.0.0.1:{port}, one sample server, two sample agents; every line below is a record.\n"
         );
-        Self { text, allowed: 0, refused: 0 }
+        Self {
+            text,
+            allowed: 0,
+            refused: 0,
+        }
     }
 
     /// Begins the branch of one agent.
@@ -38,21 +42,36 @@ impl Page {
         }
         let _ = writeln!(self.text, "└─ the agent saw");
         for (at, saying) in told.iter().enumerate() {
-            let branch = if at + 1 == told.len() { "└─" } else { "├─" };
+            let branch = if at + 1 == told.len() {
+                "└─"
+            } else {
+                "├─"
+            };
             let _ = writeln!(self.text, "   {branch} {saying}");
         }
     }
 
     /// The whole page.
     pub(super) fn finish(mut self) -> String {
-        let _ = write!(self.text, "\n{} calls allowed, {} refused.\n", self.allowed, self.refused);
+        let _ = write!(
+            self.text,
+            "\n{} calls allowed, {} refused.\n",
+            self.allowed, self.refused
+        );
         self.text
     }
 }
 
 fn line(record: &Record) -> String {
-    let agent = record.principal.as_deref().map_or("nobody", |principal| &*principal.agent);
-    let what = [record.method, record.target.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let agent = record
+        .principal
+        .as_deref()
+        .map_or("nobody", |principal| &*principal.agent);
+    let what = [record.method, record.target.as_deref()]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(" ");
     let micros = record.took.as_micros();
     let took = format!("{}.{:03} ms", micros / 1000, micros % 1000);
     let how = match record.ending {
@@ -64,5 +83,8 @@ fn line(record: &Record) -> String {
         (Some(rule), None) => format!("by rule `{rule}`"),
         (None, None) => String::new(),
     };
-    format!("{took:>10}  {agent} → {}  {what:<32} {how:<24} {why}", record.server)
+    format!(
+        "{took:>10}  {agent} → {}  {what:<32} {how:<24} {why}",
+        record.server
+    )
 }

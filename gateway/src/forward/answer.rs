@@ -1,5 +1,6 @@
 //! An answer in hand: checked to be one, its handles sealed, a list cut to what the caller may see.
 
+use super::plain::is_error;
 use super::{Call, Shared, seals};
 use crate::audit::Ending;
 use crate::authorize::Sight;
@@ -21,7 +22,15 @@ pub(super) struct Read {
 
 /// How far an answer to this method is read.
 pub(super) fn options(call: &Call, method: Option<Method>) -> Options {
-    let bounds = &call.authorized.bound().asked().context().snapshot.config.gateway.bounds;
+    let bounds = &call
+        .authorized
+        .bound()
+        .asked()
+        .context()
+        .snapshot
+        .config
+        .gateway
+        .bounds;
     Options {
         limit: bounds.answer,
         whole: list_kind(method).is_some() || method == Some(Method::Initialize),
@@ -42,11 +51,19 @@ pub(super) fn whole(
 ) -> Result<Read, UpstreamFault> {
     let mut reader = Reader::new(id, options(call, method));
     let digest = seals::digest(call);
-    let mut seal = |handle, own: &str| seals::seal(call, digest.as_ref().map(<[u8; 32]>::as_slice), handle, own);
+    let mut seal = |handle, own: &str| {
+        seals::seal(call, digest.as_ref().map(<[u8; 32]>::as_slice), handle, own)
+    };
     let mut out = Vec::with_capacity(1);
-    reader.feed(data.clone(), &mut seal, &mut out).map_err(fault)?;
+    reader
+        .feed(data.clone(), &mut seal, &mut out)
+        .map_err(fault)?;
     let facts = reader.finish(&mut out).map_err(fault)?;
-    Ok(finish(call, shared, method, splice::join(out), &facts))
+    let bytes = splice::join(out);
+    if facts.is_error && !is_error(call, &bytes) {
+        return Err(UpstreamFault::Answer("holds an error that is none"));
+    }
+    Ok(finish(call, shared, method, bytes, &facts))
 }
 
 /// Does what the method asks for with a whole answer.
@@ -58,7 +75,11 @@ pub(super) fn finish(
     facts: &Facts,
 ) -> Read {
     let ending = ending(facts);
-    let mut read = Read { bytes, ending, withheld: 0 };
+    let mut read = Read {
+        bytes,
+        ending,
+        withheld: 0,
+    };
     if ending != Ending::Answered {
         return read;
     }
@@ -76,7 +97,11 @@ pub(super) fn finish(
 
 /// How the call ended, by what its answer says.
 pub(super) fn ending(facts: &Facts) -> Ending {
-    if facts.is_error || facts.tool_error { Ending::ServerError } else { Ending::Answered }
+    if facts.is_error || facts.tool_error {
+        Ending::ServerError
+    } else {
+        Ending::Answered
+    }
 }
 
 /// What makes an answer no answer, in the operator's words.
@@ -105,7 +130,10 @@ fn filter(call: &Call, shared: &Shared, kind: ListKind, read: &mut Read) {
     let cut = list::filter(&read.bytes, kind, |item| {
         let shown = sight.lists(kind, &item.name);
         if shown && kind == ListKind::Tools {
-            annotated.push((Box::from(&*item.name), header::annotations(item.raw).unwrap_or_default()));
+            annotated.push((
+                Box::from(&*item.name),
+                header::annotations(item.raw).unwrap_or_default(),
+            ));
         }
         shown
     });
@@ -122,7 +150,9 @@ fn negotiate(call: &Call, bytes: &Bytes) {
         return;
     };
     let answer: serde_json::Value = serde_json::from_slice(bytes).unwrap_or_default();
-    let version = answer.pointer("/result/protocolVersion").and_then(serde_json::Value::as_str);
+    let version = answer
+        .pointer("/result/protocolVersion")
+        .and_then(serde_json::Value::as_str);
     if let Some(revision) = version.and_then(Revision::parse) {
         session.negotiate(revision);
     }

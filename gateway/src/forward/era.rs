@@ -3,10 +3,10 @@
 //! A pair of the same era never causes a question. Only when a server answers a modern request, or an `initialize`,
 //! in a way that could mean "not my era" is it asked `server/discover`, once, and the answer cached.
 
+use crate::config::Protocol;
 use adapters::upstream::{Exchange, Upstream};
 use adapters::wire::code;
 use adapters::wire::revision::Revision;
-use crate::config::Protocol;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method as Verb, StatusCode};
@@ -49,7 +49,10 @@ impl Eras {
             Protocol::Modern => Some(Speaks::Modern),
             Protocol::Legacy => Some(Speaks::Legacy),
         };
-        Self { pinned, learnt: Mutex::new(None) }
+        Self {
+            pinned,
+            learnt: Mutex::new(None),
+        }
     }
 
     /// Whether the operator says that the server speaks only this era.
@@ -60,7 +63,11 @@ impl Eras {
     /// What the server is known to speak.
     pub(crate) fn known(&self) -> Option<Speaks> {
         let learnt = *self.learnt.lock().unwrap_or_else(PoisonError::into_inner);
-        self.pinned.or_else(|| learnt.filter(|(_, at)| at.elapsed() < BELIEVED).map(|(speaks, _)| speaks))
+        self.pinned.or_else(|| {
+            learnt
+                .filter(|(_, at)| at.elapsed() < BELIEVED)
+                .map(|(speaks, _)| speaks)
+        })
     }
 
     /// What the server speaks, asking it where that is not known.
@@ -69,7 +76,8 @@ impl Eras {
             return Some(known);
         }
         let speaks = timeout(PROBE, probe(upstream)).await.ok().flatten()?;
-        *self.learnt.lock().unwrap_or_else(PoisonError::into_inner) = Some((speaks, Instant::now()));
+        *self.learnt.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((speaks, Instant::now()));
         Some(speaks)
     }
 }
@@ -77,22 +85,39 @@ impl Eras {
 /// Asks `server/discover`. A discover result or a modern error says modern; any other answer to it says legacy; no
 /// answer at all, or one about authorization or overload, says nothing.
 async fn probe(upstream: &dyn Upstream) -> Option<Speaks> {
-    let exchange = Exchange { method: Verb::POST, headers: headers(), body: Bytes::from(body()) };
+    let exchange = Exchange {
+        method: Verb::POST,
+        headers: headers(),
+        body: Bytes::from(body()),
+    };
     let response = upstream.exchange(exchange).await.ok()?;
     let status = response.status();
     if !(status.is_success() || matches!(status.as_u16(), 400 | 404 | 405 | 406 | 415)) {
         return None;
     }
-    let body = Limited::new(response.into_body(), PROBE_BYTES).collect().await.ok()?.to_bytes();
-    Some(if is_modern(status, &body) { Speaks::Modern } else { Speaks::Legacy })
+    let body = Limited::new(response.into_body(), PROBE_BYTES)
+        .collect()
+        .await
+        .ok()?
+        .to_bytes();
+    Some(if is_modern(status, &body) {
+        Speaks::Modern
+    } else {
+        Speaks::Legacy
+    })
 }
 
 fn is_modern(status: StatusCode, body: &[u8]) -> bool {
     let Ok(answer) = serde_json::from_slice::<Value>(body) else {
         return false;
     };
-    if let Some(versions) = answer.pointer("/result/supportedVersions").and_then(Value::as_array) {
-        return versions.iter().any(|version| version == Revision::V2026_07_28.as_str());
+    if let Some(versions) = answer
+        .pointer("/result/supportedVersions")
+        .and_then(Value::as_array)
+    {
+        return versions
+            .iter()
+            .any(|version| version == Revision::V2026_07_28.as_str());
     }
     match answer.pointer("/error/code").and_then(Value::as_i64) {
         Some(code::METHOD_NOT_FOUND) => status == StatusCode::NOT_FOUND,
@@ -109,8 +134,14 @@ fn is_modern(status: StatusCode, body: &[u8]) -> bool {
 fn headers() -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(4);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
-    headers.insert("mcp-protocol-version", HeaderValue::from_static(Revision::V2026_07_28.as_str()));
+    headers.insert(
+        ACCEPT,
+        HeaderValue::from_static("application/json, text/event-stream"),
+    );
+    headers.insert(
+        "mcp-protocol-version",
+        HeaderValue::from_static(Revision::V2026_07_28.as_str()),
+    );
     headers.insert("mcp-method", HeaderValue::from_static("server/discover"));
     headers
 }
@@ -134,12 +165,24 @@ mod tests {
     #[test]
     fn answers_tell_the_era() {
         let cases = [
-            (200, r#"{"result":{"supportedVersions":["2026-07-28"]}}"#, true),
-            (200, r#"{"result":{"supportedVersions":["2025-11-25"]}}"#, false),
+            (
+                200,
+                r#"{"result":{"supportedVersions":["2026-07-28"]}}"#,
+                true,
+            ),
+            (
+                200,
+                r#"{"result":{"supportedVersions":["2025-11-25"]}}"#,
+                false,
+            ),
             (400, r#"{"error":{"code":-32022,"message":""}}"#, true),
             (404, r#"{"error":{"code":-32601,"message":""}}"#, true),
             (200, r#"{"error":{"code":-32601,"message":""}}"#, false),
-            (400, r#"{"error":{"code":-32000,"message":"no session"}}"#, false),
+            (
+                400,
+                r#"{"error":{"code":-32000,"message":"no session"}}"#,
+                false,
+            ),
             (400, "<html>", false),
         ];
         for (status, body, modern) in cases {

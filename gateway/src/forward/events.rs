@@ -58,7 +58,16 @@ impl Events {
         if call.authorized.opens_stream() {
             call.deadline = now + settings.stream;
         }
-        let limit = call.authorized.bound().asked().context().snapshot.config.gateway.bounds.event;
+        let limit = call
+            .authorized
+            .bound()
+            .asked()
+            .context()
+            .snapshot
+            .config
+            .gateway
+            .bounds
+            .event;
         // A call in flight is finished when the gateway drains; a stream that only listens is ended.
         let draining = call
             .authorized
@@ -109,7 +118,11 @@ impl Events {
             (None, None) if self.call.id().is_none() || self.done => Ending::Answered,
             (None, None) => Ending::Abandoned,
         };
-        End { ending, reason: self.reason.clone(), withheld: self.withheld }
+        End {
+            ending,
+            reason: self.reason.clone(),
+            withheld: self.withheld,
+        }
     }
 
     /// Reads on, or does what the time asks for.
@@ -227,7 +240,14 @@ impl Events {
 
     /// A refusal in place of the answer, on a stream that has begun.
     fn fail(&mut self, refusal: &Refusal) {
-        let asker = self.call.authorized.bound().asked().said().map(Asker::of).unwrap_or_default();
+        let asker = self
+            .call
+            .authorized
+            .bound()
+            .asked()
+            .said()
+            .map(Asker::of)
+            .unwrap_or_default();
         if let Some(message) = crate::pipeline::message(refusal, &asker) {
             self.out.push_back(adapters::wire::sse::event(&message));
         }

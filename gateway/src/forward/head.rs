@@ -26,7 +26,11 @@ enum Media {
 
 const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 /// Passed to the caller as they come.
-const PASSED: [HeaderName; 3] = [CACHE_CONTROL, RETRY_AFTER, HeaderName::from_static("mcp-protocol-version")];
+const PASSED: [HeaderName; 3] = [
+    CACHE_CONTROL,
+    RETRY_AFTER,
+    HeaderName::from_static("mcp-protocol-version"),
+];
 
 /// Turns the server's answer into the call's.
 ///
@@ -34,19 +38,26 @@ const PASSED: [HeaderName; 3] = [CACHE_CONTROL, RETRY_AFTER, HeaderName::from_st
 ///
 /// [`Refusal::UpstreamFailed`], [`Refusal::SessionUnknown`] where the server has ended the session, the refusals of an
 /// era it does not speak, and [`Refusal::TimedOut`].
-pub(super) async fn read(call: Call, response: Response<ReplyBody>, shared: &Shared) -> Result<Forwarded, Refusal> {
+pub(super) async fn read(
+    call: Call,
+    response: Response<ReplyBody>,
+    shared: &Shared,
+) -> Result<Forwarded, Refusal> {
     let (head, body) = response.into_parts();
-    if head.headers.get(CONTENT_ENCODING).is_some_and(|value| value.as_bytes() != b"identity") {
+    if head
+        .headers
+        .get(CONTENT_ENCODING)
+        .is_some_and(|value| value.as_bytes() != b"identity")
+    {
         return Err(failed(call, UpstreamFault::Encoding));
     }
     let media = media(&head.headers);
-    let read = match call.authorized.bound().asked().ask() {
+    match call.authorized.bound().asked().ask() {
         Ask::Say(_) if call.id().is_some() => answer(call, head, body, media, shared).await,
         Ask::Say(_) => accepted(call, head, body, media).await,
         Ask::Listen => listening(call, head, body, media, shared).await,
         Ask::End => ended(call, &head, shared),
-    };
-    read
+    }
 }
 
 /// The answer to a request.
@@ -58,7 +69,8 @@ async fn answer(
     shared: &Shared,
 ) -> Result<Forwarded, Refusal> {
     let status = head.status;
-    if status.is_redirection() || status.is_informational() || matches!(status.as_u16(), 401 | 403) {
+    if status.is_redirection() || status.is_informational() || matches!(status.as_u16(), 401 | 403)
+    {
         return Err(failed(call, UpstreamFault::Status(status.as_u16())));
     }
     match media {
@@ -67,7 +79,16 @@ async fn answer(
             let slot = call.slot.is_none();
             let mut call = call;
             if slot {
-                let most = call.authorized.bound().asked().context().snapshot.config.gateway.bounds.streams;
+                let most = call
+                    .authorized
+                    .bound()
+                    .asked()
+                    .context()
+                    .snapshot
+                    .config
+                    .gateway
+                    .bounds
+                    .streams;
                 call.slot = shared.limits.slot(most);
             }
             Ok(stream(call, headers, body, shared))
@@ -75,7 +96,10 @@ async fn answer(
         Media::Json => {
             let headers = headers(&call, &head, shared);
             match plain::read(call, status, body, shared).await {
-                Ok(content) => Ok(Forwarded { head: parts(status, headers), content }),
+                Ok(content) => Ok(Forwarded {
+                    head: parts(status, headers),
+                    content,
+                }),
                 Err((call, fault)) => Err(unusable(call, status, fault, shared).await),
             }
         }
@@ -90,10 +114,17 @@ async fn answer(
 }
 
 /// An answer nobody can use: perhaps the session is over, perhaps the server does not speak this era.
-async fn unusable(call: Call, status: StatusCode, fault: UpstreamFault, shared: &Shared) -> Refusal {
+async fn unusable(
+    call: Call,
+    status: StatusCode,
+    fault: UpstreamFault,
+    shared: &Shared,
+) -> Refusal {
     call.closed();
     let bound = call.authorized.bound();
-    if let Some(session) = bound.session().filter(|session| session.upstream_id.is_some())
+    if let Some(session) = bound
+        .session()
+        .filter(|session| session.upstream_id.is_some())
         && status == StatusCode::NOT_FOUND
     {
         shared.tasks.forget(session);
@@ -102,34 +133,55 @@ async fn unusable(call: Call, status: StatusCode, fault: UpstreamFault, shared: 
     if status.is_client_error() {
         let server = call.authorized.server();
         match (bound.asked().era(), bound.initializes()) {
-            (Era::Modern, _) if server.eras.ask(&*server.upstream).await == Some(Speaks::Legacy) => {
+            (Era::Modern, _)
+                if server.eras.ask(&*server.upstream).await == Some(Speaks::Legacy) =>
+            {
                 return Refusal::ServerIsLegacy;
             }
-            (Era::Legacy, true) if server.eras.ask(&*server.upstream).await == Some(Speaks::Modern) => {
+            (Era::Legacy, true)
+                if server.eras.ask(&*server.upstream).await == Some(Speaks::Modern) =>
+            {
                 return Refusal::ServerIsModern;
             }
             _ => {}
         }
     }
-    Refusal::UpstreamFailed(fault)
+    match fault {
+        UpstreamFault::Late => Refusal::TimedOut,
+        fault => Refusal::UpstreamFailed(fault),
+    }
 }
 
 /// The answer to a notification or a response.
-async fn accepted(call: Call, head: Parts, body: ReplyBody, media: Media) -> Result<Forwarded, Refusal> {
+async fn accepted(
+    call: Call,
+    head: Parts,
+    body: ReplyBody,
+    media: Media,
+) -> Result<Forwarded, Refusal> {
     let status = head.status;
     if status.is_success() {
-        return Ok(empty(StatusCode::ACCEPTED, HeaderMap::new(), Ending::Answered));
+        return Ok(empty(
+            StatusCode::ACCEPTED,
+            HeaderMap::new(),
+            Ending::Answered,
+        ));
     }
     if media == Media::Json && status.is_client_error() && !matches!(status.as_u16(), 401 | 403) {
         return match plain::read_error(&call, body).await {
-            Ok(content) => Ok(Forwarded { head: parts(status, json()), content }),
+            Ok(content) => Ok(Forwarded {
+                head: parts(status, json()),
+                content,
+            }),
             Err(fault) => Err(Refusal::UpstreamFailed(fault)),
         };
     }
     if status == StatusCode::NOT_FOUND && in_session(&call) {
         return Err(Refusal::SessionUnknown);
     }
-    Err(Refusal::UpstreamFailed(UpstreamFault::Status(status.as_u16())))
+    Err(Refusal::UpstreamFailed(UpstreamFault::Status(
+        status.as_u16(),
+    )))
 }
 
 /// The answer to a GET: a stream, or no stream here.
@@ -150,12 +202,17 @@ async fn listening(
         (StatusCode::NOT_FOUND, _) if in_session(&call) => Err(Refusal::SessionUnknown),
         (_, Media::Json) if status.is_client_error() && !matches!(status.as_u16(), 401 | 403) => {
             match plain::read_error(&call, body).await {
-                Ok(content) => Ok(Forwarded { head: parts(status, json()), content }),
+                Ok(content) => Ok(Forwarded {
+                    head: parts(status, json()),
+                    content,
+                }),
                 Err(fault) => Err(Refusal::UpstreamFailed(fault)),
             }
         }
         (StatusCode::OK, _) => Err(Refusal::UpstreamFailed(UpstreamFault::MediaType)),
-        _ => Err(Refusal::UpstreamFailed(UpstreamFault::Status(status.as_u16()))),
+        _ => Err(Refusal::UpstreamFailed(UpstreamFault::Status(
+            status.as_u16(),
+        ))),
     }
 }
 
@@ -165,22 +222,29 @@ fn ended(call: Call, head: &Parts, shared: &Shared) -> Result<Forwarded, Refusal
     if status == StatusCode::METHOD_NOT_ALLOWED {
         return Ok(not_allowed(head));
     }
-    if status.is_success() || status == StatusCode::NOT_FOUND {
-        if let Some(session) = call.authorized.bound().session() {
-            shared.tasks.forget(session);
-        }
+    if (status.is_success() || status == StatusCode::NOT_FOUND)
+        && let Some(session) = call.authorized.bound().session()
+    {
+        shared.tasks.forget(session);
     }
     match status {
         StatusCode::NOT_FOUND => Err(Refusal::SessionUnknown),
         _ if status.is_success() => Ok(empty(status, HeaderMap::new(), Ending::Answered)),
-        _ => Err(Refusal::UpstreamFailed(UpstreamFault::Status(status.as_u16()))),
+        _ => Err(Refusal::UpstreamFailed(UpstreamFault::Status(
+            status.as_u16(),
+        ))),
     }
 }
 
 fn stream(call: Call, mut headers: HeaderMap, body: ReplyBody, shared: &Shared) -> Forwarded {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
-    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
+    headers.insert(
+        HeaderName::from_static("x-accel-buffering"),
+        HeaderValue::from_static("no"),
+    );
+    headers
+        .entry(CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-cache"));
     let events = Events::new(call, body, shared.clone());
     Forwarded {
         head: parts(StatusCode::OK, headers),
@@ -197,7 +261,11 @@ fn headers(call: &Call, head: &Parts, shared: &Shared) -> HeaderMap {
         }
     }
     let bound = call.authorized.bound();
-    if let Some(own) = head.headers.get(SESSION).filter(|_| bound.asked().era() == Era::Legacy) {
+    if let Some(own) = head
+        .headers
+        .get(SESSION)
+        .filter(|_| bound.asked().era() == Era::Legacy)
+    {
         let owner = bound.owner();
         let keys = &bound.asked().context().snapshot.keys;
         let sealed = keys.seal(owner, Kind::Session, own.as_bytes());
@@ -220,7 +288,10 @@ fn media(headers: &HeaderMap) -> Media {
 }
 
 fn in_session(call: &Call) -> bool {
-    call.authorized.bound().session().is_some_and(|session| session.upstream_id.is_some())
+    call.authorized
+        .bound()
+        .session()
+        .is_some_and(|session| session.upstream_id.is_some())
 }
 
 fn failed(call: Call, fault: UpstreamFault) -> Refusal {
@@ -237,7 +308,10 @@ fn not_allowed(head: &Parts) -> Forwarded {
 }
 
 fn empty(status: StatusCode, headers: HeaderMap, ending: Ending) -> Forwarded {
-    Forwarded { head: parts(status, headers), content: Content::Whole(Vec::new(), ending) }
+    Forwarded {
+        head: parts(status, headers),
+        content: Content::Whole(Vec::new(), ending),
+    }
 }
 
 fn json() -> HeaderMap {

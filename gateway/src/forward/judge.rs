@@ -6,9 +6,9 @@ use crate::audit::Ending;
 use crate::authorize::{Sight, Verdict};
 use crate::task::seal::Kind;
 use adapters::wire::answer::{Heard, hear};
+use adapters::wire::revision::Era;
 use adapters::wire::sse::Event;
 use adapters::wire::{Class, Member, Message, Method, array, text};
-use adapters::wire::revision::Era;
 use bytes::Bytes;
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -29,7 +29,9 @@ pub(super) enum Judged {
 /// Whether the stream's caller may still reach anything on its server.
 pub(super) fn reaches(events: &Events) -> bool {
     let snapshot = events.shared.live.snapshot();
-    Sight::of(events.call.authorized.bound().asked().context()).under(&snapshot).reaches()
+    Sight::of(events.call.authorized.bound().asked().context())
+        .under(&snapshot)
+        .reaches()
 }
 
 /// Judges one event.
@@ -105,14 +107,26 @@ fn batch(events: &mut Events, event: &Event) -> Judged {
         return withhold(event);
     };
     // The id goes with the last: who resumes after it has seen them all.
-    let mut bytes: Vec<Bytes> = first.iter().map(|data| adapters::wire::sse::event(data)).collect();
+    let mut bytes: Vec<Bytes> = first
+        .iter()
+        .map(|data| adapters::wire::sse::event(data))
+        .collect();
     bytes.push(event.clone().with_data(last));
     let bytes = adapters::wire::splice::join(bytes);
-    ended.map_or(Judged::Pass(bytes.clone()), |ending| Judged::Final(bytes, ending))
+    ended.map_or(Judged::Pass(bytes.clone()), |ending| {
+        Judged::Final(bytes, ending)
+    })
 }
 
 fn message(events: &mut Events, data: &Bytes) -> Spoken {
-    let bounds = &events.call.authorized.bound().asked().context().snapshot.scan_bounds;
+    let bounds = &events
+        .call
+        .authorized
+        .bound()
+        .asked()
+        .context()
+        .snapshot
+        .scan_bounds;
     match hear(data, bounds) {
         Ok(Heard::Answer { id }) => answered(events, data, &id),
         Ok(Heard::Message(message)) => unasked(events, data, &message),
@@ -123,7 +137,10 @@ fn message(events: &mut Events, data: &Bytes) -> Spoken {
 
 /// A response of the server: to this request, or on a resumed stream to one that is open in this session.
 fn answered(events: &mut Events, data: &Bytes, id: &[u8]) -> Spoken {
-    let own = events.call.id().is_some_and(|expected| adapters::wire::same_id(expected, id));
+    let own = events
+        .call
+        .id()
+        .is_some_and(|expected| adapters::wire::same_id(expected, id));
     let method = if own {
         events.call.method()
     } else {
@@ -139,8 +156,13 @@ fn answered(events: &mut Events, data: &Bytes, id: &[u8]) -> Spoken {
         return Spoken::Withhold;
     };
     events.withheld += read.withheld;
-    let changed = (read.bytes.as_ptr() != data.as_ptr() || read.bytes.len() != data.len()).then_some(read.bytes);
-    if own { Spoken::Final(changed, read.ending) } else { Spoken::Pass(changed) }
+    let changed = (read.bytes.as_ptr() != data.as_ptr() || read.bytes.len() != data.len())
+        .then_some(read.bytes);
+    if own {
+        Spoken::Final(changed, read.ending)
+    } else {
+        Spoken::Pass(changed)
+    }
 }
 
 /// A notification or a request of the server.
@@ -151,7 +173,9 @@ fn unasked(events: &mut Events, data: &Bytes, message: &Message) -> Spoken {
     if events.call.authorized.opens_stream() && !sight.reaches() {
         return Spoken::End;
     }
-    let method = message.slice(Member::Method, data).and_then(|raw| Method::from_name(&text::unescape(raw)));
+    let method = message
+        .slice(Member::Method, data)
+        .and_then(|raw| Method::from_name(&text::unescape(raw)));
     if message.class() == Class::Notification {
         let uri = message.slice(Member::Uri, data).map(text::unescape);
         return match sight.hears(method, uri.as_deref()) {
@@ -168,7 +192,9 @@ fn unasked(events: &mut Events, data: &Bytes, message: &Message) -> Spoken {
     };
     match sight.may_be_asked(method) {
         Verdict::Pass => {
-            session.memory.ask(id, message.slice(Member::MetaProgressToken, data));
+            session
+                .memory
+                .ask(id, message.slice(Member::MetaProgressToken, data));
             let changed = seals::of_message(&events.call, message, data);
             events.waiting.get_or_insert_with(Instant::now);
             Spoken::Pass(changed)
@@ -183,7 +209,10 @@ fn unasked(events: &mut Events, data: &Bytes, message: &Message) -> Spoken {
 /// Tells the server that its request reaches nobody, so that it does not wait for ever.
 fn decline(events: &Events, id: Bytes) {
     let bound = events.call.authorized.bound();
-    debug_assert!(bound.asked().era() == Era::Legacy, "only legacy servers ask");
+    debug_assert!(
+        bound.asked().era() == Era::Legacy,
+        "only legacy servers ask"
+    );
     let exchange = super::request::decline(bound, &id);
     let server = Arc::clone(events.call.authorized.server());
     let deadline = events.call.deadline;

@@ -24,7 +24,7 @@ use crate::live::Live;
 use crate::pipeline::{Body, Evidence, Record, Refusal, Trail, UpstreamFault};
 use crate::snapshot::Snapshot;
 use crate::task::{Session, Tasks};
-use adapters::upstream::ReplyBody;
+use adapters::upstream::{Exchange, ReplyBody, UpstreamError};
 use adapters::wire::revision::Era;
 use adapters::wire::{Class, Method};
 use bytes::Bytes;
@@ -35,7 +35,7 @@ use tokio_util::sync::CancellationToken;
 
 /// A call whose server has answered. Made only by [`Forward::send`].
 #[derive(Debug)]
-pub struct Forwarded {
+pub(crate) struct Forwarded {
     head: http::response::Parts,
     content: Content,
 }
@@ -108,11 +108,15 @@ impl Forward {
         }
         era_allows(&authorized)?;
         let deadline = Instant::now() + authorized.server().settings.deadlines.call;
-        let call = Call { authorized, slot, deadline, begun: None };
+        let call = Call {
+            authorized,
+            slot,
+            deadline,
+            begun: None,
+        };
         let exchange = request::exchange(&call.authorized);
         call.opened();
-        let upstream = &call.authorized.server().upstream;
-        let response = match timeout_at(deadline, upstream.exchange(exchange)).await {
+        let response = match timeout_at(deadline, call.exchange(exchange)).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => {
                 call.closed();
@@ -129,6 +133,9 @@ fn era_allows(call: &Authorized) -> Result<(), Refusal> {
     let asked = call.bound().asked();
     let eras = &call.server().eras;
     match (asked.era(), eras.known()) {
+        (Era::Legacy, _) if asked.said().is_none() && eras.pinned() == Some(Speaks::Modern) => {
+            Err(Refusal::VerbUnknown)
+        }
         (Era::Modern, Some(Speaks::Legacy)) => Err(Refusal::ServerIsLegacy),
         (Era::Legacy, _) if call.bound().initializes() && eras.pinned() == Some(Speaks::Modern) => {
             Err(Refusal::ServerIsModern)
@@ -143,17 +150,37 @@ impl Call {
     /// The raw id this call's answer must carry; none for what gets no answer.
     pub(crate) fn id(&self) -> Option<&[u8]> {
         let said = self.authorized.bound().asked().said()?;
-        (said.class() == Class::Request).then(|| said.id()).flatten()
+        (said.class() == Class::Request)
+            .then(|| said.id())
+            .flatten()
     }
 
     /// What it asks.
     pub(crate) fn method(&self) -> Option<Method> {
-        self.authorized.bound().asked().said().and_then(|said| said.method)
+        self.authorized
+            .bound()
+            .asked()
+            .said()
+            .and_then(|said| said.method)
     }
 
     /// Whether it is the legacy GET stream.
     pub(crate) fn listens(&self) -> bool {
         matches!(self.authorized.bound().asked().ask(), Ask::Listen)
+    }
+
+    /// The exchange, in the order the session's requests came: a server may speak on the GET stream at once.
+    async fn exchange(&self, exchange: Exchange) -> Result<Response<ReplyBody>, UpstreamError> {
+        let upstream = &self.authorized.server().upstream;
+        let Some(session) = self.authorized.bound().session() else {
+            return upstream.exchange(exchange).await;
+        };
+        if self.listens() {
+            let _first = session.memory.opening().await;
+            return upstream.exchange(exchange).await;
+        }
+        session.memory.in_order().await;
+        upstream.exchange(exchange).await
     }
 
     /// A legacy request stays open in its session until its final answer, whatever becomes of the connection.
@@ -196,7 +223,11 @@ impl Forwarded {
             Content::Whole(chunks, ending) => {
                 trail.close(ending);
                 let whole = adapters::wire::splice::join(chunks);
-                if whole.is_empty() { Part::None } else { Part::Whole(whole) }
+                if whole.is_empty() {
+                    Part::None
+                } else {
+                    Part::Whole(whole)
+                }
             }
             Content::Relay(relay) => Part::Events(Body::relay(relay, trail)),
         }

@@ -60,13 +60,20 @@ pub(super) async fn read(
             Ok(Some(Ok(frame))) => frame,
             Ok(Some(Err(error))) => return Err((call, UpstreamFault::Exchange(error))),
             Ok(None) => break,
-            Err(_) => return Err((call, UpstreamFault::Answer("did not end in time"))),
+            Err(_) => return Err((call, UpstreamFault::Late)),
         };
         let Ok(chunk) = frame.into_data() else {
             continue;
         };
         size += chunk.len();
-        let mut seal = |handle, own: &str| seals::seal(&call, digest.as_ref().map(<[u8; 32]>::as_slice), handle, own);
+        let mut seal = |handle, own: &str| {
+            seals::seal(
+                &call,
+                digest.as_ref().map(<[u8; 32]>::as_slice),
+                handle,
+                own,
+            )
+        };
         if let Err(flaw) = reader.feed(chunk, &mut seal, &mut out) {
             return Err((call, fault(flaw)));
         }
@@ -88,6 +95,9 @@ pub(super) async fn read(
         Ok(facts) => facts,
         Err(flaw) => return Err((call, fault(flaw))),
     };
+    if facts.is_error && !is_error(&call, &splice::join(out.clone())) {
+        return Err((call, UpstreamFault::Answer("holds an error that is none")));
+    }
     call.closed();
     if options(&call, method).whole {
         let read = finish(&call, shared, method, splice::join(out), &facts);
@@ -106,15 +116,24 @@ pub(super) async fn read_error(call: &Call, body: ReplyBody) -> Result<Content, 
     let body = match timeout_at(call.deadline, limited).await {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(_)) => return Err(UpstreamFault::TooLarge),
-        Err(_) => return Err(UpstreamFault::Answer("did not end in time")),
+        Err(_) => return Err(UpstreamFault::Late),
     };
-    let bounds = &call.authorized.bound().asked().context().snapshot.scan_bounds;
-    match adapters::wire::read(&body, bounds) {
-        Ok(message) if message.class() == Class::Error => {
-            Ok(Content::Whole(vec![body], Ending::ServerError))
-        }
-        _ => Err(UpstreamFault::Answer("is no JSON-RPC error")),
+    if is_error(call, &body) {
+        return Ok(Content::Whole(vec![body], Ending::ServerError));
     }
+    Err(UpstreamFault::Answer("is no JSON-RPC error"))
+}
+
+/// Whether a body is a JSON-RPC error, whole and strictly.
+pub(super) fn is_error(call: &Call, body: &[u8]) -> bool {
+    let bounds = &call
+        .authorized
+        .bound()
+        .asked()
+        .context()
+        .snapshot
+        .scan_bounds;
+    adapters::wire::read(body, bounds).is_ok_and(|message| message.class() == Class::Error)
 }
 
 // === impl Plain ===
@@ -140,9 +159,12 @@ impl Plain {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(chunk) => {
                         let (call, digest) = (&self.call, self.digest.as_ref());
-                        let mut seal =
-                            |handle, own: &str| seals::seal(call, digest.map(<[u8; 32]>::as_slice), handle, own);
-                        reader.feed(chunk, &mut seal, &mut out).map_err(|flaw| flaw.reason().to_owned())
+                        let mut seal = |handle, own: &str| {
+                            seals::seal(call, digest.map(<[u8; 32]>::as_slice), handle, own)
+                        };
+                        reader
+                            .feed(chunk, &mut seal, &mut out)
+                            .map_err(|flaw| flaw.reason().to_owned())
                     }
                     Err(_) => Ok(()),
                 },
@@ -162,7 +184,11 @@ impl Plain {
             (None, Some(_)) => Ending::Broken,
             (None, None) => Ending::Abandoned,
         };
-        End { ending, reason: self.reason.clone(), withheld: 0 }
+        End {
+            ending,
+            reason: self.reason.clone(),
+            withheld: 0,
+        }
     }
 
     pub(super) fn size_hint(&self) -> SizeHint {
@@ -173,7 +199,11 @@ impl Plain {
         let Some(reader) = self.reader.take() else {
             return Ok(());
         };
-        self.facts = Some(reader.finish(out).map_err(|flaw| flaw.reason().to_owned())?);
+        self.facts = Some(
+            reader
+                .finish(out)
+                .map_err(|flaw| flaw.reason().to_owned())?,
+        );
         self.call.closed();
         Ok(())
     }

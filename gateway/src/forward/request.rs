@@ -25,7 +25,11 @@ const PASSED: [HeaderName; 5] = [
 /// Makes the exchange of an authorized call.
 pub(super) fn exchange(call: &Authorized) -> Exchange {
     let asked = call.bound().asked();
-    Exchange { method: verb(asked.ask()), headers: headers(call), body: body(call) }
+    Exchange {
+        method: verb(asked.ask()),
+        headers: headers(call),
+        body: body(call),
+    }
 }
 
 fn verb(ask: &Ask) -> Verb {
@@ -40,7 +44,13 @@ fn body(call: &Authorized) -> Bytes {
     let Some(said) = call.bound().asked().said() else {
         return Bytes::new();
     };
-    let edits: Vec<Edit> = call.bound().edits().iter().chain(call.cuts()).cloned().collect();
+    let edits: Vec<Edit> = call
+        .bound()
+        .edits()
+        .iter()
+        .chain(call.cuts())
+        .cloned()
+        .collect();
     splice::apply(&said.body, edits)
 }
 
@@ -54,7 +64,10 @@ fn headers(call: &Authorized) -> HeaderMap {
             to.insert(name, value.clone());
         }
     }
-    if let Some(id) = bound.session().and_then(|session| session.upstream_id.as_ref()) {
+    if let Some(id) = bound
+        .session()
+        .and_then(|session| session.upstream_id.as_ref())
+    {
         to.insert(HeaderName::from_static("mcp-session-id"), id.clone());
     }
     if let Some(id) = bound.last_event() {
@@ -62,6 +75,11 @@ fn headers(call: &Authorized) -> HeaderMap {
     }
     if asked.said().is_some() {
         to.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    for (name, value) in &**from {
+        if name.as_str().starts_with("mcp-param-") {
+            to.append(name.clone(), value.clone());
+        }
     }
     if asked.era() == Era::Modern {
         mirror(call, asked, &mut to);
@@ -75,7 +93,10 @@ fn mirror(call: &Authorized, asked: &Asked, to: &mut HeaderMap) {
         return;
     };
     if let Some(method) = said.method {
-        to.insert(HeaderName::from_static("mcp-method"), HeaderValue::from_static(method.name()));
+        to.insert(
+            HeaderName::from_static("mcp-method"),
+            HeaderValue::from_static(method.name()),
+        );
     }
     let name = match call.bound().opened_name() {
         Some(own) => Some(header::encode(own)),
@@ -84,23 +105,24 @@ fn mirror(call: &Authorized, asked: &Asked, to: &mut HeaderMap) {
     if let Some(value) = name.and_then(|name| HeaderValue::from_str(&name).ok()) {
         to.insert(HeaderName::from_static("mcp-name"), value);
     }
-    for (name, value) in &*asked.context().headers {
-        if name.as_str().starts_with("mcp-param-") {
-            to.append(name.clone(), value.clone());
-        }
-    }
 }
 
 /// The answer to a request of the server that its client will not see.
 pub(super) fn decline(bound: &Bound, id: &Bytes) -> Exchange {
     let mut headers = HeaderMap::with_capacity(4);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
+    headers.insert(
+        ACCEPT,
+        HeaderValue::from_static("application/json, text/event-stream"),
+    );
     let version = HeaderName::from_static("mcp-protocol-version");
     if let Some(value) = bound.asked().context().headers.get(&version) {
         headers.insert(version, value.clone());
     }
-    if let Some(id) = bound.session().and_then(|session| session.upstream_id.as_ref()) {
+    if let Some(id) = bound
+        .session()
+        .and_then(|session| session.upstream_id.as_ref())
+    {
         headers.insert(HeaderName::from_static("mcp-session-id"), id.clone());
     }
     let id = String::from_utf8_lossy(id);
@@ -108,5 +130,9 @@ pub(super) fn decline(bound: &Bound, id: &Bytes) -> Exchange {
         "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{{\"code\":{},\"message\":\"The client cannot be asked this\"}}}}",
         code::METHOD_NOT_FOUND
     );
-    Exchange { method: Verb::POST, headers, body: Bytes::from(body) }
+    Exchange {
+        method: Verb::POST,
+        headers,
+        body: Bytes::from(body),
+    }
 }

@@ -16,13 +16,16 @@ pub(super) fn seal(call: &Call, digest: Option<&[u8]>, handle: Handle, own: &str
         Handle::RequestState => Kind::State(digest.unwrap_or_default()),
         Handle::Task => Kind::Task,
     };
-    keys.seal(bound.owner(), kind, own.as_bytes()).unwrap_or_default()
+    keys.seal(bound.owner(), kind, own.as_bytes())
+        .unwrap_or_default()
 }
 
 /// What a `requestState` in this call's answer is bound to.
 pub(super) fn digest(call: &Call) -> Option<[u8; 32]> {
     let asked = call.authorized.bound().asked();
-    (asked.era() == Era::Modern).then(|| asked.said().map(crate::task::digest)).flatten()
+    (asked.era() == Era::Modern)
+        .then(|| asked.said().map(crate::task::digest))
+        .flatten()
 }
 
 /// The task ids of a notification or a server's request, sealed; `None` where it names none.

@@ -20,7 +20,7 @@ pub struct Principal {
 
 /// A request whose caller is proven. Made only by [`identify`].
 #[derive(Debug)]
-pub struct Identified {
+pub(crate) struct Identified {
     inbound: Inbound,
     snapshot: Arc<Snapshot>,
     principal: Arc<Principal>,
@@ -33,48 +33,66 @@ pub struct Identified {
 /// [`Refusal::Unproven`] without a good proof, [`Refusal::AgentUnavailable`] where the proof is good but of nobody
 /// who may call.
 pub(crate) fn identify(inbound: Inbound, snapshot: Arc<Snapshot>) -> Result<Identified, Refusal> {
-    if inbound.head.headers.contains_key(http::header::AUTHORIZATION) {
-        return Err(Refusal::Unproven("a token was sent, and no identity here verifies tokens"));
+    if inbound
+        .head
+        .headers
+        .contains_key(http::header::AUTHORIZATION)
+    {
+        return Err(Refusal::Unproven(
+            "a token was sent, and no identity here verifies tokens",
+        ));
     }
-    if !snapshot.config.identities.values().any(|kind| *kind == Identity::Local) {
-        return Err(Refusal::Unproven("no proof was sent, and no identity of kind `local` is configured"));
+    if !snapshot
+        .config
+        .identities
+        .values()
+        .any(|kind| *kind == Identity::Local)
+    {
+        return Err(Refusal::Unproven(
+            "no proof was sent, and no identity of kind `local` is configured",
+        ));
     }
     if !inbound.peer.address.ip().to_canonical().is_loopback() {
         return Err(Refusal::Unproven("`local` needs a loopback connection"));
     }
-    if PROXIED.iter().any(|header| inbound.head.headers.contains_key(*header)) {
-        return Err(Refusal::Unproven("a request that came through a proxy is never local"));
+    if is_proxied(&inbound.head.headers) {
+        return Err(Refusal::Unproven(
+            "a request that came through a proxy is never local",
+        ));
     }
     let agent = snapshot.config.agents.iter().find(|(_, agent)| agent.local);
     let Some((settings, principal)) =
         agent.and_then(|(name, settings)| Some((settings, snapshot.principals.local(name)?)))
     else {
-        return Err(Refusal::AgentUnavailable("no agent has the identity `local`"));
+        return Err(Refusal::AgentUnavailable(
+            "no agent has the identity `local`",
+        ));
     };
     available(settings)?;
-    Ok(Identified { inbound, snapshot, principal })
+    Ok(Identified {
+        inbound,
+        snapshot,
+        principal,
+    })
 }
 
-/// Headers that show a proxy stood between the caller and us.
-const PROXIED: [&str; 9] = [
-    "forwarded",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-    "x-forwarded-port",
-    "x-forwarded-server",
-    "x-forwarded-user",
-    "x-real-ip",
-    "via",
-];
+/// Whether a proxy stood between the caller and us, by the marks it left.
+fn is_proxied(headers: &http::HeaderMap) -> bool {
+    headers.keys().any(|name| {
+        let name = name.as_str();
+        matches!(name, "forwarded" | "via" | "x-real-ip") || name.starts_with("x-forwarded-")
+    })
+}
 
 fn available(agent: &Agent) -> Result<(), Refusal> {
     if !agent.active {
         return Err(Refusal::AgentUnavailable("the agent is not active"));
     }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(i64::MAX, |age| {
-        i64::try_from(age.as_secs()).unwrap_or(i64::MAX)
-    });
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(i64::MAX, |age| {
+            i64::try_from(age.as_secs()).unwrap_or(i64::MAX)
+        });
     match agent.expires {
         Some(end) if now >= end => Err(Refusal::AgentUnavailable("the agent has expired")),
         _ => Ok(()),

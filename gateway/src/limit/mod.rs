@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A call with its place. Made only by [`Limits::admit`].
 #[derive(Debug)]
-pub struct Admitted {
+pub(crate) struct Admitted {
     authorized: Authorized,
     slot: Option<Slot>,
 }
@@ -34,7 +34,10 @@ pub(crate) struct Slot {
 impl Limits {
     /// All places free; how many are taken shows in the metrics.
     pub(crate) fn new(metrics: Arc<Metrics>) -> Self {
-        Self { streams: Arc::default(), metrics }
+        Self {
+            streams: Arc::default(),
+            metrics,
+        }
     }
 
     /// Takes a place for a call that opens a stream, and refuses any call while no place is left for its answer.
@@ -43,7 +46,15 @@ impl Limits {
     ///
     /// [`Refusal::StreamsFull`].
     pub(crate) fn admit(&self, authorized: Authorized) -> Result<Admitted, Refusal> {
-        let most = authorized.bound().asked().context().snapshot.config.gateway.bounds.streams;
+        let most = authorized
+            .bound()
+            .asked()
+            .context()
+            .snapshot
+            .config
+            .gateway
+            .bounds
+            .streams;
         let slot = if authorized.opens_stream() {
             Some(self.slot(most).ok_or(Refusal::StreamsFull)?)
         } else {
@@ -54,12 +65,17 @@ impl Limits {
 
     /// Takes a place among the open streams.
     pub(crate) fn slot(&self, most: usize) -> Option<Slot> {
-        let taken = self.streams.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |open| {
-            (open < most).then_some(open + 1)
-        });
+        let taken = self
+            .streams
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |open| {
+                (open < most).then_some(open + 1)
+            });
         taken.is_ok().then(|| {
             self.metrics.streams.add(1);
-            Slot { streams: Arc::clone(&self.streams), metrics: Arc::clone(&self.metrics) }
+            Slot {
+                streams: Arc::clone(&self.streams),
+                metrics: Arc::clone(&self.metrics),
+            }
         })
     }
 }

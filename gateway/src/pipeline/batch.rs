@@ -55,7 +55,10 @@ async fn item(pipeline: &Pipeline, read: Read) -> Part {
 }
 
 fn join(parts: Vec<Part>) -> Response<Body> {
-    let answers: Vec<Part> = parts.into_iter().filter(|part| !matches!(part, Part::None)).collect();
+    let answers: Vec<Part> = parts
+        .into_iter()
+        .filter(|part| !matches!(part, Part::None))
+        .collect();
     if answers.is_empty() {
         return plain(StatusCode::ACCEPTED, Body::empty());
     }

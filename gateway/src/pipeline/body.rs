@@ -4,8 +4,8 @@ use super::trail::Trail;
 use crate::audit::Ending;
 use crate::forward::Relay;
 use bytes::Bytes;
-use std::collections::VecDeque;
 use http_body::{Frame, SizeHint};
+use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -44,13 +44,19 @@ impl Body {
     /// No bytes.
     #[must_use]
     pub fn empty() -> Self {
-        Self { content: Content::Empty }
+        Self {
+            content: Content::Empty,
+        }
     }
 
     /// Bytes in hand.
     #[must_use]
     pub fn whole(bytes: Bytes) -> Self {
-        let content = if bytes.is_empty() { Content::Empty } else { Content::Whole(bytes) };
+        let content = if bytes.is_empty() {
+            Content::Empty
+        } else {
+            Content::Whole(bytes)
+        };
         Self { content }
     }
 
@@ -60,12 +66,16 @@ impl Body {
         if chunks.len() <= 1 {
             return Self::whole(chunks.pop().unwrap_or_default());
         }
-        Self { content: Content::Chunks(chunks.into()) }
+        Self {
+            content: Content::Chunks(chunks.into()),
+        }
     }
 
     /// One body after another.
     pub(crate) fn series(bodies: impl IntoIterator<Item = Self>) -> Self {
-        Self { content: Content::Series(bodies.into_iter().collect()) }
+        Self {
+            content: Content::Series(bodies.into_iter().collect()),
+        }
     }
 
     /// The bytes in hand.
@@ -97,7 +107,12 @@ impl Body {
 
     /// A relay; the trail closes with it.
     pub(crate) fn relay(relay: Relay, trail: Trail) -> Self {
-        Self { content: Content::Relay(Box::new(Relayed { relay, trail: Some(trail) })) }
+        Self {
+            content: Content::Relay(Box::new(Relayed {
+                relay,
+                trail: Some(trail),
+            })),
+        }
     }
 }
 
@@ -114,7 +129,11 @@ impl http_body::Body for Body {
             Content::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
             Content::Chunks(mut chunks) => {
                 let chunk = chunks.pop_front();
-                self.content = if chunks.is_empty() { Content::Empty } else { Content::Chunks(chunks) };
+                self.content = if chunks.is_empty() {
+                    Content::Empty
+                } else {
+                    Content::Chunks(chunks)
+                };
                 Poll::Ready(chunk.map(|chunk| Ok(Frame::data(chunk))))
             }
             Content::Series(bodies) => self.poll_series(bodies, context),

@@ -50,7 +50,11 @@ impl Pipeline {
     /// The stages over what they share.
     pub(crate) fn new(ledger: Arc<Ledger>, shared: Shared) -> Self {
         let forward = Forward::new(shared.clone());
-        Self { ledger, shared, forward }
+        Self {
+            ledger,
+            shared,
+            forward,
+        }
     }
 
     /// Handles one request and records every call in it, whatever happens.
@@ -102,7 +106,10 @@ impl Pipeline {
 
     fn open(&self, call: CallId, snapshot: &Snapshot, server: &Arc<str>) -> Trail {
         let digest = Arc::clone(&snapshot.config.digest);
-        Trail::open(Record::begin(call, digest, Arc::clone(server)), Arc::clone(&self.ledger))
+        Trail::open(
+            Record::begin(call, digest, Arc::clone(server)),
+            Arc::clone(&self.ledger),
+        )
     }
 }
 

@@ -30,6 +30,10 @@ pub enum Refusal {
     Head(HeadFault),
     /// The body did not arrive whole.
     Body(BodyFault),
+    /// A revision that is not spoken here.
+    RevisionUnknown(String),
+    /// GET or DELETE, where the server has neither.
+    VerbUnknown,
     /// A method outside the closed table.
     MethodUnknown,
     /// A request that does not name what it is about.
@@ -97,6 +101,8 @@ pub enum UpstreamFault {
     Answer(&'static str),
     /// Larger than the bounds allow.
     TooLarge,
+    /// Not whole at the call's deadline.
+    Late,
 }
 
 // === impl Refusal ===
@@ -116,9 +122,13 @@ impl Refusal {
             | Self::Head(_)
             | Self::ParamMissing(_)
             | Self::Unasked(_)
+            | Self::RevisionUnknown(_)
+            | Self::VerbUnknown
             | Self::Body(BodyFault::Broken)
             | Self::MethodUnknown => Refused::Message,
-            Self::ToolUnknown(_) | Self::ResourceUnknown(_) | Self::PromptUnknown(_) => Refused::Unknown,
+            Self::ToolUnknown(_) | Self::ResourceUnknown(_) | Self::PromptUnknown(_) => {
+                Refused::Unknown
+            }
             Self::Denied(_) => Refused::Rule,
             Self::ServerIsLegacy | Self::ServerIsModern => Refused::Era,
             Self::StreamsFull | Self::Body(BodyFault::TooLarge) => Refused::Limit,
@@ -154,6 +164,8 @@ impl Refusal {
             Self::Head(fault) => fault.to_string(),
             Self::Body(fault) => fault.to_string(),
             Self::MethodUnknown => "the method is not one this gateway knows how to judge".to_owned(),
+            Self::RevisionUnknown(version) => format!("revision `{version}` is not spoken here"),
+            Self::VerbUnknown => "the server has neither GET nor DELETE".to_owned(),
             Self::ParamMissing(which) => format!("the request does not name `{which}`"),
             Self::Unasked(why) => (*why).to_owned(),
             Self::HandleUnknown(which) => {
@@ -182,7 +194,10 @@ impl fmt::Display for HeadFault {
             Self::Repeated(name) => write!(f, "the header `{name}` came more than once"),
             Self::MediaType => f.write_str("the body must be `Content-Type: application/json`"),
             Self::Encoding => f.write_str("a compressed request body is not accepted"),
-            Self::Value(name) => write!(f, "the header `{name}` holds something other than plain text"),
+            Self::Value(name) => write!(
+                f,
+                "the header `{name}` holds something other than plain text"
+            ),
         }
     }
 }
@@ -192,9 +207,12 @@ impl fmt::Display for UpstreamFault {
         match self {
             Self::Exchange(error) => write!(f, "{error}"),
             Self::Status(status) => write!(f, "the server answered with HTTP status {status}"),
-            Self::MediaType => f.write_str("the server's media type is neither JSON nor an event stream"),
+            Self::MediaType => {
+                f.write_str("the server's media type is neither JSON nor an event stream")
+            }
             Self::Encoding => f.write_str("the server compressed its answer unasked"),
             Self::Answer(why) => write!(f, "the server's answer: {why}"),
+            Self::Late => f.write_str("the server's answer was not whole at the call's deadline"),
             Self::TooLarge => f.write_str("the server's answer is larger than the bounds allow"),
         }
     }

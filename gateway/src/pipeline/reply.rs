@@ -9,7 +9,7 @@ use adapters::upstream::UpstreamError;
 use adapters::wire::revision::{Era, Revision};
 use adapters::wire::{Method, code, text};
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 
 /// What is known of the request when it is refused: as little as the stage that refused had learnt.
@@ -37,7 +37,9 @@ pub(crate) fn refuse(refusal: &Refusal, asker: &Asker) -> Response<Body> {
     if let Refusal::Unasked(_) = refusal {
         return plain(StatusCode::ACCEPTED, Body::empty());
     }
-    if let (Refusal::Denied(denial), Some(Method::ToolsCall), Some(id)) = (refusal, asker.method, &asker.id) {
+    if let (Refusal::Denied(denial), Some(Method::ToolsCall), Some(id)) =
+        (refusal, asker.method, &asker.id)
+    {
         return json(StatusCode::OK, tool_error(id, denial, asker.modern));
     }
     let shown = show(refusal, asker);
@@ -45,7 +47,13 @@ pub(crate) fn refuse(refusal: &Refusal, asker: &Asker) -> Response<Body> {
     let headers = response.headers_mut();
     match refusal {
         Refusal::Unproven(_) => {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            headers.insert(
+                WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"hopgate\""),
+            );
+        }
+        Refusal::VerbUnknown => {
+            headers.insert(ALLOW, HeaderValue::from_static("POST"));
         }
         Refusal::StreamsFull | Refusal::Draining => {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
@@ -72,39 +80,89 @@ fn show(refusal: &Refusal, asker: &Asker) -> Shown {
         Refusal::ServerUnknown => at(StatusCode::NOT_FOUND, "Not found"),
         Refusal::SessionUnknown => at(StatusCode::NOT_FOUND, "Session not found"),
         Refusal::Malformed(flaw) => coded(StatusCode::BAD_REQUEST, flaw.code(), flaw.to_string()),
-        Refusal::Invalid(why) => coded(StatusCode::BAD_REQUEST, invalid(why, asker), format!("Invalid request: {why}")),
-        Refusal::ParamMissing(which) => coded(StatusCode::OK, code::INVALID_PARAMS, format!("Invalid params: `{which}`")),
-        Refusal::HeaderMismatch(what) => {
-            coded(StatusCode::BAD_REQUEST, code::HEADER_MISMATCH, format!("Header mismatch: {what}"))
-        }
+        Refusal::Invalid(why) => coded(
+            StatusCode::BAD_REQUEST,
+            invalid(why, asker),
+            format!("Invalid request: {why}"),
+        ),
+        Refusal::ParamMissing(which) => coded(
+            StatusCode::OK,
+            code::INVALID_PARAMS,
+            format!("Invalid params: `{which}`"),
+        ),
+        Refusal::HeaderMismatch(what) => coded(
+            StatusCode::BAD_REQUEST,
+            code::HEADER_MISMATCH,
+            format!("Header mismatch: {what}"),
+        ),
         Refusal::Head(fault) => at(head_status(*fault), &fault.to_string()),
         Refusal::Body(fault) => at(body_status(*fault), &fault.to_string()),
-        Refusal::MethodUnknown if asker.modern => {
-            coded(StatusCode::NOT_FOUND, code::METHOD_NOT_FOUND, "Method not found".to_owned())
-        }
-        Refusal::MethodUnknown => coded(StatusCode::OK, code::METHOD_NOT_FOUND, "Method not found".to_owned()),
-        Refusal::HandleUnknown(which) => {
-            coded(StatusCode::OK, code::INVALID_PARAMS, format!("Invalid params: unknown `{which}`"))
-        }
-        Refusal::ToolUnknown(name) => coded(StatusCode::OK, code::INVALID_PARAMS, format!("Unknown tool: {name}")),
-        Refusal::PromptUnknown(name) => coded(StatusCode::OK, code::INVALID_PARAMS, format!("Unknown prompt: {name}")),
+        Refusal::RevisionUnknown(version) => Shown {
+            data: Some(format!(
+                "{{\"supported\":[\"{}\"],\"requested\":{}}}",
+                Revision::V2026_07_28.as_str(),
+                text::quote(version)
+            )),
+            ..coded(
+                StatusCode::BAD_REQUEST,
+                code::UNSUPPORTED_PROTOCOL_VERSION,
+                "Unsupported protocol version".to_owned(),
+            )
+        },
+        Refusal::VerbUnknown => at(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed"),
+        Refusal::MethodUnknown if asker.modern => coded(
+            StatusCode::NOT_FOUND,
+            code::METHOD_NOT_FOUND,
+            "Method not found".to_owned(),
+        ),
+        Refusal::MethodUnknown => coded(
+            StatusCode::OK,
+            code::METHOD_NOT_FOUND,
+            "Method not found".to_owned(),
+        ),
+        Refusal::HandleUnknown(which) => coded(
+            StatusCode::OK,
+            code::INVALID_PARAMS,
+            format!("Invalid params: unknown `{which}`"),
+        ),
+        Refusal::ToolUnknown(name) => coded(
+            StatusCode::OK,
+            code::INVALID_PARAMS,
+            format!("Unknown tool: {name}"),
+        ),
+        Refusal::PromptUnknown(name) => coded(
+            StatusCode::OK,
+            code::INVALID_PARAMS,
+            format!("Unknown prompt: {name}"),
+        ),
         Refusal::ResourceUnknown(uri) => Shown {
             data: Some(format!("{{\"uri\":{}}}", text::quote(uri))),
-            ..coded(StatusCode::OK, not_found(asker), "Resource not found".to_owned())
+            ..coded(
+                StatusCode::OK,
+                not_found(asker),
+                "Resource not found".to_owned(),
+            )
         },
         Refusal::Denied(denial) => own(StatusCode::OK, &denial.message).with_code(-31_403),
         Refusal::ServerIsLegacy | Refusal::ServerIsModern => era(refusal),
         Refusal::StreamsFull => at(StatusCode::TOO_MANY_REQUESTS, "Too many open streams"),
         Refusal::Draining => at(StatusCode::SERVICE_UNAVAILABLE, "Shutting down"),
         Refusal::UpstreamFailed(fault) => upstream(fault),
-        Refusal::TimedOut => at(StatusCode::GATEWAY_TIMEOUT, "The upstream server did not answer in time"),
+        Refusal::TimedOut => at(
+            StatusCode::GATEWAY_TIMEOUT,
+            "The upstream server did not answer in time",
+        ),
         Refusal::Unasked(_) => at(StatusCode::ACCEPTED, ""),
     }
 }
 
 /// A modern request without its required `_meta` is one with bad params; everything else is a bad request.
 fn invalid(why: &str, asker: &Asker) -> i64 {
-    if asker.modern && why.starts_with("`_meta`") { code::INVALID_PARAMS } else { code::INVALID_REQUEST }
+    if asker.modern && why.starts_with("`_meta`") {
+        code::INVALID_PARAMS
+    } else {
+        code::INVALID_REQUEST
+    }
 }
 
 /// The spec's own answers to a pair that cannot speak: for the dual-era client any error of no modern code says
@@ -119,7 +177,9 @@ fn era(refusal: &Refusal) -> Shown {
     }
     let modern = Revision::V2026_07_28.as_str();
     Shown {
-        data: Some(format!("{{\"supported\":[\"{modern}\"],\"requested\":\"initialize\"}}")),
+        data: Some(format!(
+            "{{\"supported\":[\"{modern}\"],\"requested\":\"initialize\"}}"
+        )),
         ..coded(
             StatusCode::BAD_REQUEST,
             code::UNSUPPORTED_PROTOCOL_VERSION,
@@ -130,17 +190,23 @@ fn era(refusal: &Refusal) -> Shown {
 
 fn upstream(fault: &UpstreamFault) -> Shown {
     match fault {
-        UpstreamFault::Exchange(UpstreamError::Refused(_)) => {
-            own(StatusCode::BAD_GATEWAY, "The upstream server may not be reached")
-        }
-        UpstreamFault::Exchange(_) => own(StatusCode::BAD_GATEWAY, "The upstream server could not be reached"),
+        UpstreamFault::Exchange(UpstreamError::Refused(_)) => own(
+            StatusCode::BAD_GATEWAY,
+            "The upstream server may not be reached",
+        ),
+        UpstreamFault::Exchange(_) => own(
+            StatusCode::BAD_GATEWAY,
+            "The upstream server could not be reached",
+        ),
         UpstreamFault::Status(_)
         | UpstreamFault::MediaType
         | UpstreamFault::Encoding
         | UpstreamFault::Answer(_)
-        | UpstreamFault::TooLarge => {
-            own(StatusCode::BAD_GATEWAY, "The upstream server gave no usable answer")
-        }
+        | UpstreamFault::TooLarge
+        | UpstreamFault::Late => own(
+            StatusCode::BAD_GATEWAY,
+            "The upstream server gave no usable answer",
+        ),
     }
 }
 
@@ -160,20 +226,37 @@ fn body_status(fault: BodyFault) -> StatusCode {
 }
 
 fn not_found(asker: &Asker) -> i64 {
-    if asker.modern { code::INVALID_PARAMS } else { code::RESOURCE_NOT_FOUND }
+    if asker.modern {
+        code::INVALID_PARAMS
+    } else {
+        code::RESOURCE_NOT_FOUND
+    }
 }
 
 fn own(status: StatusCode, message: &str) -> Shown {
-    coded(status, -31_000 - i64::from(status.as_u16()), message.to_owned())
+    coded(
+        status,
+        -31_000 - i64::from(status.as_u16()),
+        message.to_owned(),
+    )
 }
 
 fn coded(status: StatusCode, code: i64, message: String) -> Shown {
-    Shown { status, code, message, data: None }
+    Shown {
+        status,
+        code,
+        message,
+        data: None,
+    }
 }
 
 /// A tool result that says it failed, so that a model can correct itself.
 fn tool_error(id: &[u8], denial: &Denial, modern: bool) -> Bytes {
-    let kind = if modern { "\"resultType\":\"complete\"," } else { "" };
+    let kind = if modern {
+        "\"resultType\":\"complete\","
+    } else {
+        ""
+    };
     let message = text::quote(&denial.message);
     let id = String::from_utf8_lossy(id);
     Bytes::from(format!(
@@ -184,7 +267,10 @@ fn tool_error(id: &[u8], denial: &Denial, modern: bool) -> Bytes {
 fn error(shown: &Shown, id: Option<&[u8]>) -> Bytes {
     let id = id.map_or("null".into(), String::from_utf8_lossy);
     let message = text::quote(&shown.message);
-    let data = shown.data.as_ref().map_or(String::new(), |data| format!(",\"data\":{data}"));
+    let data = shown
+        .data
+        .as_ref()
+        .map_or(String::new(), |data| format!(",\"data\":{data}"));
     Bytes::from(format!(
         "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{{\"code\":{},\"message\":{message}{data}}}}}",
         shown.code
@@ -194,7 +280,9 @@ fn error(shown: &Shown, id: Option<&[u8]>) -> Bytes {
 /// A JSON answer of the gateway's own.
 pub(crate) fn json(status: StatusCode, body: Bytes) -> Response<Body> {
     let mut response = plain(status, Body::whole(body));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 

@@ -15,7 +15,7 @@ pub(crate) trait Evidence {
 
 /// Collects one call's record.
 #[derive(Debug)]
-pub struct Trail {
+pub(crate) struct Trail {
     /// Boxed: it travels with the answer's body, which should stay small.
     record: Option<Box<Record>>,
     ledger: Arc<Ledger>,
@@ -26,7 +26,10 @@ pub struct Trail {
 impl Trail {
     /// Opens the record of a call.
     pub(crate) fn open(record: Record, ledger: Arc<Ledger>) -> Self {
-        Self { record: Some(Box::new(record)), ledger }
+        Self {
+            record: Some(Box::new(record)),
+            ledger,
+        }
     }
 
     /// Notes what a stage proved, or why it ended the call.

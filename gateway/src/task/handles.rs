@@ -45,11 +45,15 @@ pub(super) fn open(asked: &Asked) -> Result<Opened, Refusal> {
         opened.name = Some(own);
     }
     if let Some(span) = said.message.span(Member::MetaRelatedTaskId) {
-        opened.edits.push(opener.open(span, Kind::Task, "taskId")?.0);
+        opened
+            .edits
+            .push(opener.open(span, Kind::Task, "taskId")?.0);
     }
     if let Some(span) = said.message.span(Member::TaskIds) {
         for element in array::elements(&said.body, span) {
-            opened.edits.push(opener.open(element, Kind::Task, "taskIds")?.0);
+            opened
+                .edits
+                .push(opener.open(element, Kind::Task, "taskIds")?.0);
         }
     }
     Ok(opened)
@@ -57,15 +61,20 @@ pub(super) fn open(asked: &Asked) -> Result<Opened, Refusal> {
 
 /// Requests whose retry brings `requestState` back.
 fn carries_state(method: Option<Method>) -> bool {
-    matches!(method, Some(Method::ToolsCall | Method::PromptsGet | Method::ResourcesRead))
+    matches!(
+        method,
+        Some(Method::ToolsCall | Method::PromptsGet | Method::ResourcesRead)
+    )
 }
 
 /// What a `requestState` is bound to: the method and what the request asks for, whatever the spelling of its JSON.
 pub(crate) fn digest(said: &Said) -> [u8; 32] {
     let mut hash = Hash::new(&SHA256);
     for member in [Member::Method, Member::Name, Member::Uri, Member::Arguments] {
-        let value: Value =
-            said.raw(member).and_then(|raw| serde_json::from_slice(raw).ok()).unwrap_or(Value::Null);
+        let value: Value = said
+            .raw(member)
+            .and_then(|raw| serde_json::from_slice(raw).ok())
+            .unwrap_or(Value::Null);
         hash.update(value.to_string().as_bytes());
         hash.update(&[0]);
     }
@@ -84,15 +93,27 @@ struct Opener<'a> {
 // === impl Opener ===
 
 impl Opener<'_> {
-    fn open(&self, span: Span, kind: Kind<'_>, which: &'static str) -> Result<(Edit, String), Refusal> {
+    fn open(
+        &self,
+        span: Span,
+        kind: Kind<'_>,
+        which: &'static str,
+    ) -> Result<(Edit, String), Refusal> {
         let context = self.asked.context();
         let raw = span.of(&self.said.body);
         let unknown = || Refusal::HandleUnknown(which);
         if raw.first() != Some(&b'"') {
             return Err(unknown());
         }
-        let owner = Owner { principal: &context.principal, server: &context.name };
-        let own = context.snapshot.keys.open(owner, kind, &text::unescape(raw)).ok_or_else(unknown)?;
+        let owner = Owner {
+            principal: &context.principal,
+            server: &context.name,
+        };
+        let own = context
+            .snapshot
+            .keys
+            .open(owner, kind, &text::unescape(raw))
+            .ok_or_else(unknown)?;
         let own = String::from_utf8(own).map_err(|_| unknown())?;
         Ok((Edit::replace(span, text::quote(&own)), own))
     }

@@ -26,7 +26,8 @@ pub(crate) fn load(gateway: &Gateway) -> Result<KeyRing, String> {
     }
     if secrets.is_empty() {
         let folder = gateway.data_dir.join("keys");
-        std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        std::fs::create_dir_all(&folder)
+            .map_err(|error| format!("{}: {error}", folder.display()))?;
         let file = folder.join(OWN);
         make(&file)?;
         secrets.push((OWN, read(&file)?));
@@ -37,18 +38,27 @@ pub(crate) fn load(gateway: &Gateway) -> Result<KeyRing, String> {
 fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
     let at = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
     let text = Zeroizing::new(std::fs::read_to_string(file).map_err(|error| at(&error))?);
-    STANDARD.decode(text.trim()).map(Zeroizing::new).map_err(|error| at(&error))
+    STANDARD
+        .decode(text.trim())
+        .map(Zeroizing::new)
+        .map_err(|error| at(&error))
 }
 
 /// Makes the key where there is none; another start that made it first is as good.
 fn make(file: &Path) -> Result<(), String> {
     let mut secret = Zeroizing::new([0; 32]);
     rand::fill(&mut *secret).map_err(|_| "the system has no randomness".to_owned())?;
-    let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
+    let opened = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(file);
     let written = match opened {
         Ok(mut opened) => {
-            let text = Zeroizing::new(STANDARD.encode(&*secret));
-            opened.write_all(text.as_bytes()).and_then(|()| opened.sync_all())
+            let text = Zeroizing::new(STANDARD.encode(*secret));
+            opened
+                .write_all(text.as_bytes())
+                .and_then(|()| opened.sync_all())
         }
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),
@@ -70,7 +80,9 @@ mod tests {
         assert_eq!(first.len(), 32);
         make(&file).unwrap();
         assert_eq!(*first, *read(&file).unwrap());
-        let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).unwrap().permissions());
+        let mode = std::os::unix::fs::PermissionsExt::mode(
+            &std::fs::metadata(&file).unwrap().permissions(),
+        );
         assert_eq!(mode & 0o777, 0o600);
         std::fs::remove_dir_all(folder).unwrap();
     }

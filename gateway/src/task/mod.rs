@@ -30,7 +30,7 @@ const IDLE: Duration = Duration::from_secs(5 * 60);
 
 /// A request whose task and session are known. Made only by [`Tasks::bind`].
 #[derive(Debug)]
-pub struct Bound {
+pub(crate) struct Bound {
     asked: Asked,
     task: Uuid,
     session: Option<BoundSession>,
@@ -78,9 +78,11 @@ impl Tasks {
             // A modern request has no session; a session id it brings is ignored.
             Era::Modern => None,
         };
-        let ends_nothing = session.as_ref().is_some_and(|session| session.upstream_id.is_none());
+        let ends_nothing = session
+            .as_ref()
+            .is_some_and(|session| session.upstream_id.is_none());
         if ends_nothing && matches!(asked.ask(), Ask::End) {
-            return Err(Refusal::SessionUnknown);
+            return Err(Refusal::Invalid("DELETE ends a session, and none is named"));
         }
         let last_event = last_event(&asked, session.as_ref())?;
         let opened = handles::open(&asked)?;
@@ -106,7 +108,8 @@ impl Tasks {
     ///
     /// [`Refusal::SessionUnknown`].
     pub(crate) fn negotiated(&self, context: &Context) -> Result<Option<Revision>, Refusal> {
-        self.session(context).map(|session| session.memory.revision())
+        self.session(context)
+            .map(|session| session.memory.revision())
     }
 
     /// Forgets a session that has ended.
@@ -123,18 +126,28 @@ impl Tasks {
     }
 
     fn session(&self, context: &Context) -> Result<BoundSession, Refusal> {
-        let owner = Owner { principal: &context.principal, server: &context.name };
+        let owner = Owner {
+            principal: &context.principal,
+            server: &context.name,
+        };
         let upstream_id = match context.headers.get("mcp-session-id") {
             None => None,
             Some(sealed) => {
                 let sealed = sealed.to_str().map_err(|_| Refusal::SessionUnknown)?;
                 let opened = context.snapshot.keys.open(owner, Kind::Session, sealed);
                 let opened = opened.ok_or(Refusal::SessionUnknown)?;
-                Some(HeaderValue::from_maybe_shared(bytes::Bytes::from(opened)).map_err(|_| Refusal::SessionUnknown)?)
+                Some(
+                    HeaderValue::from_maybe_shared(bytes::Bytes::from(opened))
+                        .map_err(|_| Refusal::SessionUnknown)?,
+                )
             }
         };
         let key = key(owner, upstream_id.as_ref());
-        Ok(BoundSession { memory: self.sessions.of(&key), upstream_id, key: Arc::from(key) })
+        Ok(BoundSession {
+            memory: self.sessions.of(&key),
+            upstream_id,
+            key: Arc::from(key),
+        })
     }
 
     fn implicit(&self, principal: &Arc<Principal>) -> Uuid {
@@ -167,7 +180,10 @@ fn key(owner: Owner<'_>, upstream_id: Option<&HeaderValue>) -> Vec<u8> {
 }
 
 /// Event ids are the server's own within a session; without one they were sealed on their way out.
-fn last_event(asked: &Asked, session: Option<&BoundSession>) -> Result<Option<HeaderValue>, Refusal> {
+fn last_event(
+    asked: &Asked,
+    session: Option<&BoundSession>,
+) -> Result<Option<HeaderValue>, Refusal> {
     let context = asked.context();
     let (Some(value), Some(session)) = (context.headers.get("last-event-id"), session) else {
         return Ok(None);
@@ -175,10 +191,18 @@ fn last_event(asked: &Asked, session: Option<&BoundSession>) -> Result<Option<He
     if session.upstream_id.is_some() {
         return Ok(Some(value.clone()));
     }
-    let owner = Owner { principal: &context.principal, server: &context.name };
-    let opened = value.to_str().ok().and_then(|text| context.snapshot.keys.open(owner, Kind::Event, text));
+    let owner = Owner {
+        principal: &context.principal,
+        server: &context.name,
+    };
+    let opened = value
+        .to_str()
+        .ok()
+        .and_then(|text| context.snapshot.keys.open(owner, Kind::Event, text));
     let opened = opened.ok_or(Refusal::SessionUnknown)?;
-    HeaderValue::from_maybe_shared(bytes::Bytes::from(opened)).map(Some).map_err(|_| Refusal::SessionUnknown)
+    HeaderValue::from_maybe_shared(bytes::Bytes::from(opened))
+        .map(Some)
+        .map_err(|_| Refusal::SessionUnknown)
 }
 
 // === impl Bound ===
@@ -212,12 +236,17 @@ impl Bound {
     /// Whose handles the answer's must be sealed for.
     pub(crate) fn owner(&self) -> Owner<'_> {
         let context = self.asked.context();
-        Owner { principal: &context.principal, server: &context.name }
+        Owner {
+            principal: &context.principal,
+            server: &context.name,
+        }
     }
 
     /// Whether the request opens a legacy session.
     pub(crate) fn initializes(&self) -> bool {
-        self.asked.said().is_some_and(|said| said.method == Some(Method::Initialize))
+        self.asked
+            .said()
+            .is_some_and(|said| said.method == Some(Method::Initialize))
     }
 }
 

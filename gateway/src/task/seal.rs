@@ -37,7 +37,7 @@ pub(crate) struct Owner<'a> {
 }
 
 /// The keys that seal and open handles: the first seals, all open.
-pub struct KeyRing {
+pub(crate) struct KeyRing {
     keys: Vec<Key>,
 }
 
@@ -54,9 +54,13 @@ impl KeyRing {
     /// # Errors
     ///
     /// A key that is not 32 bytes, or an empty ring.
-    pub fn new<'a>(secrets: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Result<Self, String> {
-        let keys: Vec<Key> =
-            secrets.into_iter().map(|(id, secret)| Key::derive(id, secret)).collect::<Result<_, _>>()?;
+    pub(crate) fn new<'a>(
+        secrets: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+    ) -> Result<Self, String> {
+        let keys: Vec<Key> = secrets
+            .into_iter()
+            .map(|(id, secret)| Key::derive(id, secret))
+            .collect::<Result<_, _>>()?;
         if keys.is_empty() {
             return Err("the key ring is empty".to_owned());
         }
@@ -78,7 +82,9 @@ impl KeyRing {
         sealed.extend_from_slice(&expiry.to_be_bytes());
         sealed.extend_from_slice(handle);
         let aad = Aad::from(associated(owner, kind));
-        key.aead.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad, &mut sealed).ok()?;
+        key.aead
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad, &mut sealed)
+            .ok()?;
         if kind != Kind::Task {
             sealed.splice(..0, nonce);
         }
@@ -100,8 +106,10 @@ impl KeyRing {
             sealed.drain(..NONCE_LEN);
         }
         let aad = Aad::from(associated(owner, kind));
-        let opened =
-            key.aead.open_in_place(Nonce::assume_unique_for_key(nonce), aad, &mut sealed).ok()?;
+        let opened = key
+            .aead
+            .open_in_place(Nonce::assume_unique_for_key(nonce), aad, &mut sealed)
+            .ok()?;
         let (expiry, handle) = opened.split_first_chunk()?;
         (u64::from_be_bytes(*expiry) > now()).then(|| handle.to_vec())
     }
@@ -109,7 +117,9 @@ impl KeyRing {
 
 impl std::fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.keys.iter().map(|key| &key.id)).finish()
+        f.debug_list()
+            .entries(self.keys.iter().map(|key| &key.id))
+            .finish()
     }
 }
 
@@ -127,8 +137,13 @@ impl Key {
             .expand(&[b"seal 1"], Length)
             .and_then(|okm| okm.fill(&mut bytes))
             .map_err(fault)?;
-        let aead = UnboundKey::new(&AES_256_GCM_SIV, &bytes).map(LessSafeKey::new).map_err(fault)?;
-        Ok(Self { id: id.to_owned(), aead })
+        let aead = UnboundKey::new(&AES_256_GCM_SIV, &bytes)
+            .map(LessSafeKey::new)
+            .map_err(fault)?;
+        Ok(Self {
+            id: id.to_owned(),
+            aead,
+        })
     }
 }
 
@@ -165,7 +180,9 @@ fn associated(owner: Owner<'_>, kind: Kind<'_>) -> Vec<u8> {
 }
 
 fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(u64::MAX, |age| age.as_secs())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(u64::MAX, |age| age.as_secs())
 }
 
 #[cfg(test)]
@@ -174,7 +191,10 @@ mod tests {
     use std::sync::Arc;
 
     fn principal(agent: &str) -> Principal {
-        Principal { agent: Arc::from(agent), subject: Arc::from("local") }
+        Principal {
+            agent: Arc::from(agent),
+            subject: Arc::from("local"),
+        }
     }
 
     fn ring(secret: u8) -> KeyRing {
@@ -185,17 +205,55 @@ mod tests {
     fn a_handle_opens_for_its_owner_only() {
         let (ada, bob) = (principal("ada"), principal("bob"));
         let ring = ring(1);
-        let owner = Owner { principal: &ada, server: "notes" };
-        for kind in [Kind::Session, Kind::Event, Kind::State(b"digest"), Kind::Task] {
+        let owner = Owner {
+            principal: &ada,
+            server: "notes",
+        };
+        for kind in [
+            Kind::Session,
+            Kind::Event,
+            Kind::State(b"digest"),
+            Kind::Task,
+        ] {
             let sealed = ring.seal(owner, kind, b"abc").unwrap();
-            assert_eq!(ring.open(owner, kind, &sealed).as_deref(), Some(b"abc".as_slice()));
-            assert_eq!(ring.open(Owner { principal: &bob, ..owner }, kind, &sealed), None);
-            assert_eq!(ring.open(Owner { server: "other", ..owner }, kind, &sealed), None);
-            assert_eq!(super::KeyRing::open(&self::ring(2), owner, kind, &sealed), None);
+            assert_eq!(
+                ring.open(owner, kind, &sealed).as_deref(),
+                Some(b"abc".as_slice())
+            );
+            assert_eq!(
+                ring.open(
+                    Owner {
+                        principal: &bob,
+                        ..owner
+                    },
+                    kind,
+                    &sealed
+                ),
+                None
+            );
+            assert_eq!(
+                ring.open(
+                    Owner {
+                        server: "other",
+                        ..owner
+                    },
+                    kind,
+                    &sealed
+                ),
+                None
+            );
+            assert_eq!(
+                super::KeyRing::open(&self::ring(2), owner, kind, &sealed),
+                None
+            );
             for at in 0..sealed.len() {
                 let mut bent = sealed.clone().into_bytes();
                 bent[at] = if bent[at] == b'A' { b'B' } else { b'A' };
-                assert_eq!(ring.open(owner, kind, &String::from_utf8(bent).unwrap()), None, "{at}");
+                assert_eq!(
+                    ring.open(owner, kind, &String::from_utf8(bent).unwrap()),
+                    None,
+                    "{at}"
+                );
             }
         }
     }
@@ -203,7 +261,10 @@ mod tests {
     #[test]
     fn kinds_and_bindings_do_not_mix() {
         let ada = principal("ada");
-        let owner = Owner { principal: &ada, server: "notes" };
+        let owner = Owner {
+            principal: &ada,
+            server: "notes",
+        };
         let ring = ring(1);
         let session = ring.seal(owner, Kind::Session, b"abc").unwrap();
         assert_eq!(ring.open(owner, Kind::Event, &session), None);
@@ -214,21 +275,36 @@ mod tests {
     #[test]
     fn equal_task_ids_look_equal_and_sessions_do_not() {
         let ada = principal("ada");
-        let owner = Owner { principal: &ada, server: "notes" };
+        let owner = Owner {
+            principal: &ada,
+            server: "notes",
+        };
         let ring = ring(1);
-        assert_eq!(ring.seal(owner, Kind::Task, b"t"), ring.seal(owner, Kind::Task, b"t"));
-        assert_ne!(ring.seal(owner, Kind::Session, b"s"), ring.seal(owner, Kind::Session, b"s"));
+        assert_eq!(
+            ring.seal(owner, Kind::Task, b"t"),
+            ring.seal(owner, Kind::Task, b"t")
+        );
+        assert_ne!(
+            ring.seal(owner, Kind::Session, b"s"),
+            ring.seal(owner, Kind::Session, b"s")
+        );
     }
 
     #[test]
     fn an_old_key_still_opens_and_the_first_seals() {
         let ada = principal("ada");
-        let owner = Owner { principal: &ada, server: "notes" };
+        let owner = Owner {
+            principal: &ada,
+            server: "notes",
+        };
         let sealed = ring(1).seal(owner, Kind::Session, b"abc").unwrap();
-        let both =
-            KeyRing::new([("k2", [2; 32].as_slice()), ("k1", [1; 32].as_slice())]).unwrap();
+        let both = KeyRing::new([("k2", [2; 32].as_slice()), ("k1", [1; 32].as_slice())]).unwrap();
         assert!(both.open(owner, Kind::Session, &sealed).is_some());
-        assert!(both.seal(owner, Kind::Session, b"abc").unwrap().starts_with("k2."));
+        assert!(
+            both.seal(owner, Kind::Session, b"abc")
+                .unwrap()
+                .starts_with("k2.")
+        );
     }
 
     #[test]

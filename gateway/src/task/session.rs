@@ -11,18 +11,23 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::sync::{RwLock, RwLockWriteGuard};
+use tokio::time::{Instant, timeout};
 
 /// Requests one session may leave open in either direction; the oldest is forgotten beyond it.
 const OPEN_MOST: usize = 256;
 /// A session nobody has used for this long is forgotten (its sealed id still opens).
 const IDLE: Duration = Duration::from_secs(60 * 60);
+/// How long a request waits for the GET stream before it.
+const OPENING_MOST: Duration = Duration::from_millis(100);
 const SHARDS: usize = 16;
 
 /// What one session remembers.
 #[derive(Debug, Default)]
 pub(crate) struct Session {
     memory: Mutex<Memory>,
+    /// Held while the GET stream opens: what was asked after it must not overtake it on another connection.
+    opening: RwLock<()>,
 }
 
 #[derive(Debug, Default)]
@@ -48,10 +53,13 @@ struct Asked {
     progress: Option<Box<[u8]>>,
 }
 
+/// Sessions by key: principal, server and the server's own id.
+type Shard = HashMap<Box<[u8]>, Arc<Session>>;
+
 /// All sessions this process remembers.
 #[derive(Debug)]
 pub(crate) struct Sessions {
-    shards: Vec<Mutex<HashMap<Box<[u8]>, Arc<Session>>>>,
+    shards: Vec<Mutex<Shard>>,
     hasher: RandomState,
 }
 
@@ -95,27 +103,49 @@ impl Sessions {
             let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
             shard.retain(|_, session| {
                 Arc::strong_count(session) > 1
-                    || session.memory().used.is_some_and(|used| used.elapsed() < IDLE)
+                    || session
+                        .memory()
+                        .used
+                        .is_some_and(|used| used.elapsed() < IDLE)
             });
             left += shard.len();
         }
         left
     }
 
-    fn shard(&self, key: &[u8]) -> Option<MutexGuard<'_, HashMap<Box<[u8]>, Arc<Session>>>> {
+    fn shard(&self, key: &[u8]) -> Option<MutexGuard<'_, Shard>> {
         let at = usize::try_from(self.hasher.hash_one(key) % SHARDS as u64).ok()?;
-        Some(self.shards.get(at)?.lock().unwrap_or_else(PoisonError::into_inner))
+        Some(
+            self.shards
+                .get(at)?
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
     }
 }
 
 // === impl Session ===
 
 impl Session {
+    /// Keeps later requests behind the GET stream that opens now, while the result lives.
+    pub(crate) async fn opening(&self) -> RwLockWriteGuard<'_, ()> {
+        self.opening.write().await
+    }
+
+    /// Waits for a GET stream that is opening, but not for long: some servers say nothing until they have something
+    /// to say.
+    pub(crate) async fn in_order(&self) {
+        let _ = timeout(OPENING_MOST, self.opening.read()).await;
+    }
+
     /// A request of the client went to the server.
     pub(crate) fn open(&self, id: &[u8], method: Method) {
         let mut memory = self.memory();
         forget_oldest(&mut memory.open);
-        memory.open.push(Open { id: Box::from(id), method });
+        memory.open.push(Open {
+            id: Box::from(id),
+            method,
+        });
     }
 
     /// A request of the client has its final answer; returns what it had asked.
@@ -137,7 +167,10 @@ impl Session {
             return;
         }
         forget_oldest(&mut memory.asked);
-        memory.asked.push(Asked { id: Box::from(id), progress: progress.map(Box::from) });
+        memory.asked.push(Asked {
+            id: Box::from(id),
+            progress: progress.map(Box::from),
+        });
     }
 
     /// The client answers a request of the server: true once for each request delivered.
@@ -149,7 +182,10 @@ impl Session {
 
     /// Whether the client may report progress under this token: one a delivered request brought.
     pub(crate) fn awaits_progress(&self, token: &[u8]) -> bool {
-        self.memory().asked.iter().any(|asked| asked.progress.as_deref() == Some(token))
+        self.memory()
+            .asked
+            .iter()
+            .any(|asked| asked.progress.as_deref() == Some(token))
     }
 
     /// Whether the server waits for the client at all: then a call's clock stands.

@@ -81,7 +81,10 @@ async fn under_deny_all_nothing_reaches_the_upstream() {
     let session = Agent::legacy(&gateway).await.session;
     let nothing = [
         setup.clone().rules(""),
-        setup.clone().envelope("other/**"),
+        setup
+            .clone()
+            .server("other", &upstream.url())
+            .envelope("other/**"),
         setup.rules(&deny("all", "**", "no")),
     ];
     for closed in nothing {

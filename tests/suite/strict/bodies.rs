@@ -222,7 +222,7 @@ async fn t09b_every_message_fits_exactly_one_class() {
         ("params null", br#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":null}"#.to_vec()),
         ("method a number", br#"{"jsonrpc":"2.0","id":1,"method":1}"#.to_vec()),
     ]);
-    refused(&cases, &[-32600, -32602, -32700, -32601]).await;
+    refused(&cases, &[-32600, -32602, -32700, -32601, -32020]).await;
 }
 
 /// The verdict does not depend on where the bytes are cut.

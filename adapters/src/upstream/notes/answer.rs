@@ -22,7 +22,12 @@ impl Answer {
     /// A status alone.
     pub(super) fn empty(status: StatusCode) -> Self {
         let (_, body) = LocalBody::channel();
-        Self { status, body: ReplyBody::Local(body), media: None, session: None }
+        Self {
+            status,
+            body: ReplyBody::Local(body),
+            media: None,
+            session: None,
+        }
     }
 
     /// A JSON body.
@@ -30,30 +35,52 @@ impl Answer {
         let (sender, body) = LocalBody::channel();
         // The channel is new and has room for the one chunk.
         let _ = sender.try_send(Bytes::from(value.to_string()));
-        Self { status, body: ReplyBody::Local(body), media: Some("application/json"), session: None }
+        Self {
+            status,
+            body: ReplyBody::Local(body),
+            media: Some("application/json"),
+            session: None,
+        }
     }
 
     /// A result.
     pub(super) fn result(id: &Value, result: &Value) -> Self {
-        Self::json(StatusCode::OK, &json!({ "jsonrpc": "2.0", "id": id, "result": result }))
+        Self::json(
+            StatusCode::OK,
+            &json!({ "jsonrpc": "2.0", "id": id, "result": result }),
+        )
     }
 
     /// A JSON-RPC error: code and message.
     pub(super) fn error(status: StatusCode, id: &Value, (code, message): (i64, &str)) -> Self {
         let error = json!({ "code": code, "message": message });
-        Self::json(status, &json!({ "jsonrpc": "2.0", "id": id, "error": error }))
+        Self::json(
+            status,
+            &json!({ "jsonrpc": "2.0", "id": id, "error": error }),
+        )
     }
 
     /// A stream and the sender of its events.
     pub(super) fn events() -> (Sender<Bytes>, Self) {
         let (sender, body) = LocalBody::channel();
         let body = ReplyBody::Local(body);
-        (sender, Self { status: StatusCode::OK, body, media: Some("text/event-stream"), session: None })
+        (
+            sender,
+            Self {
+                status: StatusCode::OK,
+                body,
+                media: Some("text/event-stream"),
+                session: None,
+            },
+        )
     }
 
     /// The same answer with a session id.
     pub(super) fn with_session(self, id: &str) -> Self {
-        Self { session: HeaderValue::from_str(id).ok(), ..self }
+        Self {
+            session: HeaderValue::from_str(id).ok(),
+            ..self
+        }
     }
 
     /// As it goes on the wire.

@@ -1,6 +1,7 @@
 //! The sample server in the revisions with `initialize`: sessions, the GET stream, progress on the call's own stream.
 
 use super::answer::{Answer, event};
+use super::json::{at, set};
 use super::operation::{Counting, Outcome, perform};
 use super::store::Store;
 use crate::wire::revision::{Era, Revision};
@@ -12,7 +13,10 @@ use tokio::time::sleep;
 
 /// Answers a POST.
 pub(super) fn post(store: &Arc<Store>, headers: &HeaderMap, message: &Value) -> Answer {
-    let (id, method) = (&message["id"], message["method"].as_str().unwrap_or_default());
+    let (id, method) = (
+        at(message, "/id"),
+        at(message, "/method").as_str().unwrap_or_default(),
+    );
     if method == "initialize" {
         return initialize(store, message);
     }
@@ -25,7 +29,7 @@ pub(super) fn post(store: &Arc<Store>, headers: &HeaderMap, message: &Value) -> 
     if method == "ping" {
         return Answer::result(id, &json!({}));
     }
-    match perform(store, headers, method, &message["params"]) {
+    match perform(store, headers, method, at(message, "/params")) {
         Some(Outcome::Result(result)) => Answer::result(id, &result),
         Some(Outcome::Error(code, why)) => Answer::error(StatusCode::OK, id, (code, why)),
         Some(Outcome::Counting(counting)) => count(counting, id.clone(), json!({})),
@@ -61,8 +65,15 @@ pub(super) fn listen(store: &Arc<Store>, headers: &HeaderMap) -> Answer {
 
 /// Ends a session.
 pub(super) fn end(store: &Arc<Store>, headers: &HeaderMap) -> Answer {
-    let id = headers.get("mcp-session-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
-    Answer::empty(if store.close(id) { StatusCode::OK } else { StatusCode::NOT_FOUND })
+    let id = headers
+        .get("mcp-session-id")
+        .and_then(|id| id.to_str().ok())
+        .unwrap_or_default();
+    Answer::empty(if store.close(id) {
+        StatusCode::OK
+    } else {
+        StatusCode::NOT_FOUND
+    })
 }
 
 /// Counts, with progress where the caller gave a token; stops when nobody reads any more.
@@ -82,24 +93,39 @@ pub(super) fn count(counting: Counting, id: Value, mut result: Value) -> Answer 
                 }
             }
         }
-        result["content"] = json!([{ "type": "text", "text": format!("counted to {}", counting.to) }]);
-        let _ = sender.send(event(&json!({ "jsonrpc": "2.0", "id": id, "result": result }))).await;
+        set(
+            &mut result,
+            "content",
+            json!([{ "type": "text", "text": format!("counted to {}", counting.to) }]),
+        );
+        let _ = sender
+            .send(event(
+                &json!({ "jsonrpc": "2.0", "id": id, "result": result }),
+            ))
+            .await;
     });
     answer
 }
 
 fn initialize(store: &Store, message: &Value) -> Answer {
-    let asked = message.pointer("/params/protocolVersion").and_then(Value::as_str).unwrap_or_default();
+    let asked = message
+        .pointer("/params/protocolVersion")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     let revision = Revision::parse(asked).filter(|revision| revision.era() == Era::Legacy);
     let Some(session) = store.open() else {
-        return Answer::error(StatusCode::INTERNAL_SERVER_ERROR, &message["id"], (-32603, "no randomness"));
+        return Answer::error(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            at(message, "/id"),
+            (-32603, "no randomness"),
+        );
     };
     let result = json!({
         "protocolVersion": revision.unwrap_or(Revision::V2025_11_25).as_str(),
         "capabilities": capabilities(),
         "serverInfo": info(),
     });
-    Answer::result(&message["id"], &result).with_session(&session)
+    Answer::result(at(message, "/id"), &result).with_session(&session)
 }
 
 /// What this server can do.
@@ -115,11 +141,15 @@ pub(super) fn info() -> Value {
 fn session(store: &Store, headers: &HeaderMap) -> Result<(), Answer> {
     let refuse = |status, why| Err(Answer::error(status, &Value::Null, (-32000, why)));
     let version = headers.get("mcp-protocol-version").map(HeaderValue::to_str);
-    let known = |text: &str| Revision::parse(text).is_some_and(|revision| revision.era() == Era::Legacy);
+    let known =
+        |text: &str| Revision::parse(text).is_some_and(|revision| revision.era() == Era::Legacy);
     if version.is_some_and(|version| !version.is_ok_and(known)) {
         return refuse(StatusCode::BAD_REQUEST, "Unsupported protocol version");
     }
-    match headers.get("mcp-session-id").map(|id| id.to_str().unwrap_or_default()) {
+    match headers
+        .get("mcp-session-id")
+        .map(|id| id.to_str().unwrap_or_default())
+    {
         None => refuse(StatusCode::BAD_REQUEST, "Mcp-Session-Id is missing"),
         Some(id) if store.is_open(id) => Ok(()),
         Some(_) => refuse(StatusCode::NOT_FOUND, "Session not found"),

@@ -4,6 +4,7 @@
 //! subscriptions, the errors of each revision.
 
 mod answer;
+mod json;
 mod legacy;
 mod modern;
 mod operation;
@@ -29,7 +30,10 @@ pub struct Notes {
 const VERSION: &str = "io.modelcontextprotocol/protocolVersion";
 
 impl Upstream for Notes {
-    fn exchange(&self, exchange: Exchange) -> BoxFuture<'_, Result<Response<ReplyBody>, UpstreamError>> {
+    fn exchange(
+        &self,
+        exchange: Exchange,
+    ) -> BoxFuture<'_, Result<Response<ReplyBody>, UpstreamError>> {
         let answer = self.answer(&exchange);
         Box::pin(async move { Ok(answer.into_response()) })
     }
@@ -44,13 +48,19 @@ impl Notes {
             Verb::DELETE => legacy::end(&self.store, &exchange.headers),
             _ => match serde_json::from_slice(&exchange.body) {
                 Ok(message) => self.post(&exchange.headers, &message),
-                Err(_) => Answer::error(StatusCode::BAD_REQUEST, &Value::Null, (-32700, "Parse error")),
+                Err(_) => Answer::error(
+                    StatusCode::BAD_REQUEST,
+                    &Value::Null,
+                    (-32700, "Parse error"),
+                ),
             },
         }
     }
 
     fn post(&self, headers: &HeaderMap, message: &Value) -> Answer {
-        let version = message.pointer("/params/_meta").and_then(|meta| meta.get(VERSION));
+        let version = message
+            .pointer("/params/_meta")
+            .and_then(|meta| meta.get(VERSION));
         match version.and_then(Value::as_str) {
             Some(version) => modern::post(&self.store, headers, message, version),
             None => legacy::post(&self.store, headers, message),

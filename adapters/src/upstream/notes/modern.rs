@@ -1,6 +1,7 @@
 //! The sample server in revision 2026-07-28: every request says everything, and headers repeat the body.
 
 use super::answer::{Answer, event};
+use super::json::{at, set};
 use super::legacy::{capabilities, count, info};
 use super::operation::{Outcome, perform};
 use super::store::Store;
@@ -18,8 +19,16 @@ const CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
 const SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
 
 /// Answers a POST.
-pub(super) fn post(store: &Arc<Store>, headers: &HeaderMap, message: &Value, version: &str) -> Answer {
-    let (id, method) = (&message["id"], message["method"].as_str().unwrap_or_default());
+pub(super) fn post(
+    store: &Arc<Store>,
+    headers: &HeaderMap,
+    message: &Value,
+    version: &str,
+) -> Answer {
+    let (id, method) = (
+        at(message, "/id"),
+        at(message, "/method").as_str().unwrap_or_default(),
+    );
     let bad = |code, why| Answer::error(StatusCode::BAD_REQUEST, id, (code, why));
     if id.is_null() {
         return Answer::empty(StatusCode::ACCEPTED);
@@ -31,31 +40,53 @@ pub(super) fn post(store: &Arc<Store>, headers: &HeaderMap, message: &Value, ver
         let data = json!({ "supported": [Revision::V2026_07_28.as_str()], "requested": version });
         let error = json!({ "code": code::UNSUPPORTED_PROTOCOL_VERSION, "message": "Unsupported protocol version",
             "data": data });
-        return Answer::json(StatusCode::BAD_REQUEST, &json!({ "jsonrpc": "2.0", "id": id, "error": error }));
+        return Answer::json(
+            StatusCode::BAD_REQUEST,
+            &json!({ "jsonrpc": "2.0", "id": id, "error": error }),
+        );
     }
-    if !message["params"]["_meta"][CAPABILITIES].is_object() {
+    if !message
+        .pointer("/params/_meta")
+        .and_then(|meta| meta.get(CAPABILITIES))
+        .is_some_and(Value::is_object)
+    {
         return bad(code::INVALID_PARAMS, "`_meta` lacks clientCapabilities");
     }
     match method {
         "server/discover" => discover(id),
-        "subscriptions/listen" => listen(store, id, &message["params"]),
-        _ => match perform(store, headers, method, &message["params"]) {
+        "subscriptions/listen" => listen(store, id, at(message, "/params")),
+        _ => match perform(store, headers, method, at(message, "/params")) {
             Some(Outcome::Result(result)) => Answer::result(id, &complete(method, result)),
             // Not found is a matter of parameters in this revision.
-            Some(Outcome::Error(_, why)) => Answer::error(StatusCode::OK, id, (code::INVALID_PARAMS, why)),
-            Some(Outcome::Counting(counting)) => count(counting, id.clone(), complete(method, json!({}))),
-            None => Answer::error(StatusCode::NOT_FOUND, id, (code::METHOD_NOT_FOUND, "Method not found")),
+            Some(Outcome::Error(_, why)) => {
+                Answer::error(StatusCode::OK, id, (code::INVALID_PARAMS, why))
+            }
+            Some(Outcome::Counting(counting)) => {
+                count(counting, id.clone(), complete(method, json!({})))
+            }
+            None => Answer::error(
+                StatusCode::NOT_FOUND,
+                id,
+                (code::METHOD_NOT_FOUND, "Method not found"),
+            ),
         },
     }
 }
 
 /// What this revision adds to a result.
 fn complete(method: &str, mut result: Value) -> Value {
-    result["resultType"] = json!("complete");
-    result["_meta"] = json!({ INFO: info() });
-    if matches!(method, "tools/list" | "prompts/list" | "resources/list" | "resources/templates/list" | "resources/read") {
-        result["ttlMs"] = json!(0);
-        result["cacheScope"] = json!("public");
+    set(&mut result, "resultType", json!("complete"));
+    set(&mut result, "_meta", json!({ INFO: info() }));
+    if matches!(
+        method,
+        "tools/list"
+            | "prompts/list"
+            | "resources/list"
+            | "resources/templates/list"
+            | "resources/read"
+    ) {
+        set(&mut result, "ttlMs", json!(0));
+        set(&mut result, "cacheScope", json!("public"));
     }
     result
 }
@@ -75,33 +106,43 @@ fn discover(id: &Value) -> Answer {
 fn mirrored(headers: &HeaderMap, message: &Value) -> bool {
     let says = |name: &str, value: &Value| {
         let raw = value.to_string();
-        headers.get(name).is_some_and(|header| header::agrees(header.as_bytes(), raw.as_bytes()))
+        headers
+            .get(name)
+            .is_some_and(|header| header::agrees(header.as_bytes(), raw.as_bytes()))
     };
-    let params = &message["params"];
-    let named = match message["method"].as_str() {
-        Some("tools/call" | "prompts/get") => Some(&params["name"]),
-        Some("resources/read") => Some(&params["uri"]),
+    let params = at(message, "/params");
+    let named = match at(message, "/method").as_str() {
+        Some("tools/call" | "prompts/get") => Some(at(params, "/name")),
+        Some("resources/read") => Some(at(params, "/uri")),
         _ => None,
     };
-    says("mcp-protocol-version", &params["_meta"][super::VERSION])
-        && says("mcp-method", &message["method"])
+    says(
+        "mcp-protocol-version",
+        at(params, "/_meta").get(super::VERSION).unwrap_or_default(),
+    ) && says("mcp-method", at(message, "/method"))
         && named.is_none_or(|name| says("mcp-name", name))
 }
 
 /// A subscription: the acknowledgement first, then word of every note that comes or goes.
 fn listen(store: &Arc<Store>, id: &Value, params: &Value) -> Answer {
     let meta = json!({ SUBSCRIPTION: id });
-    let wanted = params["notifications"]["resourcesListChanged"] == json!(true);
-    let honoured = if wanted { json!({ "resourcesListChanged": true }) } else { json!({}) };
+    let wanted = at(params, "/notifications/resourcesListChanged") == &Value::Bool(true);
+    let honoured = if wanted {
+        json!({ "resourcesListChanged": true })
+    } else {
+        json!({})
+    };
     let mut changes = store.changes();
     let (sender, answer) = Answer::events();
     tokio::spawn(async move {
         let say = |method: &str, mut params: Value| {
-            params["_meta"] = meta.clone();
+            set(&mut params, "_meta", meta.clone());
             event(&json!({ "jsonrpc": "2.0", "method": method, "params": params }))
         };
-        let acknowledged =
-            say("notifications/subscriptions/acknowledged", json!({ "notifications": honoured }));
+        let acknowledged = say(
+            "notifications/subscriptions/acknowledged",
+            json!({ "notifications": honoured }),
+        );
         if sender.send(acknowledged).await.is_err() {
             return;
         }

@@ -1,5 +1,6 @@
 //! What the sample server can do, whatever the era: tools, resources, a prompt.
 
+use super::json::at;
 use super::store::Store;
 use ::http::HeaderMap;
 use serde_json::{Value, json};
@@ -29,7 +30,12 @@ const COUNT_MOST: u64 = 1_000;
 const PAUSE_MOST: u64 = 60_000;
 
 /// Does what a request asks for; `None` for a method this server does not have.
-pub(super) fn perform(store: &Store, headers: &HeaderMap, method: &str, params: &Value) -> Option<Outcome> {
+pub(super) fn perform(
+    store: &Store,
+    headers: &HeaderMap,
+    method: &str,
+    params: &Value,
+) -> Option<Outcome> {
     Some(match method {
         "tools/list" => Outcome::Result(json!({ "tools": tools() })),
         "tools/call" => call(store, headers, params),
@@ -49,8 +55,10 @@ pub(super) fn perform(store: &Store, headers: &HeaderMap, method: &str, params: 
 
 fn tools() -> Value {
     let text = |names: &[&str]| {
-        let properties: serde_json::Map<String, Value> =
-            names.iter().map(|name| ((*name).to_owned(), json!({ "type": "string" }))).collect();
+        let properties: serde_json::Map<String, Value> = names
+            .iter()
+            .map(|name| ((*name).to_owned(), json!({ "type": "string" })))
+            .collect();
         json!({ "type": "object", "properties": properties, "required": names })
     };
     let none = json!({ "type": "object" });
@@ -68,10 +76,18 @@ fn tools() -> Value {
 }
 
 fn call(store: &Store, headers: &HeaderMap, params: &Value) -> Outcome {
-    let argument = |name: &str| params["arguments"][name].as_str().unwrap_or_default();
+    let argument = |name: &str| {
+        at(params, "/arguments")
+            .get(name)
+            .unwrap_or_default()
+            .as_str()
+            .unwrap_or_default()
+    };
     let title = argument("title");
-    let done = match params["name"].as_str() {
-        Some("write_note") => store.write(title, argument("text")).map(|()| format!("wrote `{title}`")),
+    let done = match at(params, "/name").as_str() {
+        Some("write_note") => store
+            .write(title, argument("text"))
+            .map(|()| format!("wrote `{title}`")),
         Some("read_note") => store.read(title).ok_or("there is no such note"),
         Some("delete_note") if store.delete(title) => Ok(format!("deleted `{title}`")),
         Some("delete_note") => Err("there is no such note"),
@@ -87,13 +103,23 @@ fn call(store: &Store, headers: &HeaderMap, params: &Value) -> Outcome {
 }
 
 fn count(params: &Value) -> Outcome {
-    let number = |name: &str, otherwise| params["arguments"][name].as_u64().unwrap_or(otherwise);
+    let number = |name: &str, otherwise| {
+        at(params, "/arguments")
+            .get(name)
+            .unwrap_or_default()
+            .as_u64()
+            .unwrap_or(otherwise)
+    };
     let (to, every) = (number("to", 0), number("every_ms", 100));
     if to == 0 || to > COUNT_MOST || every > PAUSE_MOST {
         return Outcome::Error(-32602, "`to` is 1 to 1000, `every_ms` up to 60000");
     }
     let token = params.pointer("/_meta/progressToken").cloned();
-    Outcome::Counting(Counting { to, every: Duration::from_millis(every), token })
+    Outcome::Counting(Counting {
+        to,
+        every: Duration::from_millis(every),
+        token,
+    })
 }
 
 /// Names of headers with their values, but of a credential only its scheme and length; names of `_meta` keys.
@@ -111,36 +137,48 @@ fn whoami(headers: &HeaderMap, params: &Value) -> String {
         })
         .collect();
     lines.sort();
-    let meta = params["_meta"].as_object();
-    lines.extend(meta.into_iter().flat_map(|meta| meta.keys().map(|key| format!("_meta: {key}"))));
+    let meta = at(params, "/_meta").as_object();
+    lines.extend(
+        meta.into_iter()
+            .flat_map(|meta| meta.keys().map(|key| format!("_meta: {key}"))),
+    );
     lines.join("\n")
 }
 
 fn resources(store: &Store) -> Value {
     let titles = store.titles();
-    let resource = |title: &String| json!({ "uri": uri(title), "name": title, "mimeType": "text/plain" });
+    let resource =
+        |title: &String| json!({ "uri": uri(title), "name": title, "mimeType": "text/plain" });
     Value::Array(titles.iter().map(resource).collect())
 }
 
 fn uri(title: &str) -> String {
     let mut url = String::from("note:///");
-    url.extend(::url::form_urlencoded::byte_serialize(title.as_bytes()).map(|part| part.replace('+', "%20")));
+    url.extend(
+        ::url::form_urlencoded::byte_serialize(title.as_bytes())
+            .map(|part| part.replace('+', "%20")),
+    );
     url
 }
 
 fn read(store: &Store, params: &Value) -> Outcome {
-    let uri = params["uri"].as_str().unwrap_or_default();
+    let uri = at(params, "/uri").as_str().unwrap_or_default();
     let titles = store.titles();
-    let text = titles.iter().find(|title| self::uri(title) == uri).and_then(|title| store.read(title));
+    let text = titles
+        .iter()
+        .find(|title| self::uri(title) == uri)
+        .and_then(|title| store.read(title));
     match text {
-        Some(text) => Outcome::Result(json!({ "contents": [{ "uri": uri, "mimeType": "text/plain", "text": text }] })),
+        Some(text) => Outcome::Result(
+            json!({ "contents": [{ "uri": uri, "mimeType": "text/plain", "text": text }] }),
+        ),
         None => Outcome::Error(-32002, "Resource not found"),
     }
 }
 
 fn prompt(store: &Store, params: &Value) -> Outcome {
-    let title = params["arguments"]["title"].as_str().unwrap_or_default();
-    match (params["name"].as_str(), store.read(title)) {
+    let title = at(params, "/arguments/title").as_str().unwrap_or_default();
+    match (at(params, "/name").as_str(), store.read(title)) {
         (Some("summarize"), Some(text)) => Outcome::Result(json!({ "messages": [
             { "role": "user", "content": { "type": "text", "text": format!("Summarize this note:\n{text}") } }
         ] })),

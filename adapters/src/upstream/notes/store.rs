@@ -24,7 +24,11 @@ pub(super) struct Store {
 impl Default for Store {
     fn default() -> Self {
         let (changed, _) = broadcast::channel(16);
-        Self { notes: Mutex::default(), sessions: Mutex::default(), changed }
+        Self {
+            notes: Mutex::default(),
+            sessions: Mutex::default(),
+            changed,
+        }
     }
 }
 

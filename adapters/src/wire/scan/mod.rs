@@ -4,17 +4,16 @@
 //! differently from another: duplicate members (compared unescaped), lone surrogates, numbers without end, depth
 //! without end, look-alikes of the names that stages act on.
 
-use super::array::string_end;
-use super::code;
 use super::member::{Member, Place};
 use super::{Span, look_alike, text};
 use std::borrow::Cow;
-use std::fmt;
 
+mod flaw;
 mod keys;
 mod lexis;
 
-use keys::Keys;
+pub use flaw::{Flaw, FlawKind};
+use keys::{Key, Keys, Object};
 
 /// How large a message may be, beside its bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,42 +26,6 @@ pub struct Bounds {
     pub number: usize,
 }
 
-/// Why a body is no message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Flaw {
-    kind: FlawKind,
-    at: usize,
-}
-
-/// What is wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FlawKind {
-    /// Not UTF-8.
-    Encoding,
-    /// Not JSON.
-    Syntax,
-    /// Something after the value.
-    Trailing,
-    /// A string escape that stands for no character.
-    Escape,
-    /// A member twice in one object.
-    Duplicate,
-    /// A name that is not a known one but could be taken for it.
-    LookAlike,
-    /// A name or URI with characters that cannot be seen.
-    Deceptive,
-    /// Nested too deep.
-    Depth,
-    /// Too many members.
-    Members,
-    /// A number too long.
-    Number,
-    /// Too many messages in a batch, or none.
-    Batch,
-    /// JSON, but no JSON-RPC message.
-    Shape(&'static str),
-}
-
 /// What the scanner tells of the members it knows.
 pub(super) trait Notes {
     /// A known member's value.
@@ -71,6 +34,12 @@ pub(super) trait Notes {
 
 /// Nesting nobody needs more of, whatever the configuration says.
 const DEPTH_MOST: usize = 128;
+/// What an answer may be, beside its bytes: its members bound the memory that finding duplicates takes.
+const ANSWER: Bounds = Bounds {
+    depth: DEPTH_MOST,
+    members: 500_000,
+    number: 1024,
+};
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Level {
@@ -84,6 +53,7 @@ struct Level {
 }
 
 struct Scanner<'a, N> {
+    text: &'a str,
     body: &'a [u8],
     at: usize,
     bounds: &'a Bounds,
@@ -105,10 +75,10 @@ pub(super) fn value(
     root: Place,
     notes: &mut impl Notes,
 ) -> Result<(), Flaw> {
-    if let Err(error) = std::str::from_utf8(body) {
-        return Err(Flaw { kind: FlawKind::Encoding, at: error.valid_up_to() });
-    }
+    let text = std::str::from_utf8(body)
+        .map_err(|error| Flaw::at(FlawKind::Encoding, error.valid_up_to()))?;
     let mut scanner = Scanner {
+        text,
         body,
         at: 0,
         bounds,
@@ -119,6 +89,22 @@ pub(super) fn value(
         notes,
     };
     scanner.run(root)
+}
+
+/// Scans an answer of which only the meaning must be certain.
+///
+/// # Errors
+///
+/// The first [`Flaw`].
+pub(super) fn strict(answer: &[u8]) -> Result<(), Flaw> {
+    value(answer, &ANSWER, Place::Other, &mut Unnoted)
+}
+
+/// Wants to know of no member.
+pub(super) struct Unnoted;
+
+impl Notes for Unnoted {
+    fn note(&mut self, _member: Member, _span: Span) {}
 }
 
 // === impl Scanner ===
@@ -132,7 +118,11 @@ impl<N: Notes> Scanner<'_, N> {
                 continue;
             }
             self.space();
-            return if self.at == self.body.len() { Ok(()) } else { self.flaw(FlawKind::Trailing) };
+            return if self.at == self.body.len() {
+                Ok(())
+            } else {
+                self.flaw(FlawKind::Trailing)
+            };
         }
     }
 
@@ -161,12 +151,12 @@ impl<N: Notes> Scanner<'_, N> {
             }
             Some(b'-' | b'0'..=b'9') => {
                 let length = lexis::number(self.rest(), self.bounds.number);
-                self.at += length.map_err(|kind| Flaw { kind, at: start })?;
+                self.at += length.map_err(|kind| Flaw::at(kind, start))?;
                 self.noted(start);
                 Ok(false)
             }
             _ => {
-                self.at += lexis::literal(self.rest()).ok_or(Flaw { kind: FlawKind::Syntax, at: start })?;
+                self.at += lexis::literal(self.rest()).ok_or(Flaw::at(FlawKind::Syntax, start))?;
                 self.noted(start);
                 Ok(false)
             }
@@ -176,7 +166,12 @@ impl<N: Notes> Scanner<'_, N> {
     /// After a value: closes what ends here; true when the root has, false where another value is next.
     fn close(&mut self) -> Result<bool, Flaw> {
         loop {
-            let Some(level) = self.depth.checked_sub(1).and_then(|top| self.levels.get(top)).copied() else {
+            let Some(level) = self
+                .depth
+                .checked_sub(1)
+                .and_then(|top| self.levels.get(top))
+                .copied()
+            else {
                 return Ok(true);
             };
             self.space();
@@ -203,19 +198,33 @@ impl<N: Notes> Scanner<'_, N> {
     }
 
     fn push(&mut self, is_object: bool, root: Place) -> Result<(), Flaw> {
-        let place = match self.depth.checked_sub(1).and_then(|top| self.levels.get(top)) {
+        let place = match self
+            .depth
+            .checked_sub(1)
+            .and_then(|top| self.levels.get(top))
+        {
             None => root,
             Some(level) if level.is_object => Place::within(level.member),
             // The items of a batch are envelopes too.
             Some(level) => level.place,
         };
-        let place = if is_object || self.depth == 0 { place } else { Place::Other };
-        let flaw = Flaw { kind: FlawKind::Depth, at: self.at };
+        let place = if is_object || self.depth == 0 {
+            place
+        } else {
+            Place::Other
+        };
+        let flaw = Flaw::at(FlawKind::Depth, self.at);
         if self.depth >= self.bounds.depth {
             return Err(flaw);
         }
         let level = self.levels.get_mut(self.depth).ok_or(flaw)?;
-        *level = Level { is_object, place, member: None, start: self.at, keys: self.keys.len() };
+        *level = Level {
+            is_object,
+            place,
+            member: None,
+            start: self.at,
+            keys: self.keys.len(),
+        };
         self.depth += 1;
         self.at += 1;
         Ok(())
@@ -226,26 +235,34 @@ impl<N: Notes> Scanner<'_, N> {
         if self.peek() != Some(b'"') {
             return self.flaw(FlawKind::Syntax);
         }
-        self.string()?;
-        let raw = self.body.get(start..self.at).unwrap_or_default();
-        let name = text::unescape(raw);
-        let at = |kind| Flaw { kind, at: start };
+        let escaped = self.string()?;
+        let key = Key {
+            span: Span::new(start, self.at),
+            escaped,
+        };
+        let name = if escaped {
+            text::unescape(key.span.of(self.body))
+        } else {
+            Cow::Borrowed(self.text.get(start + 1..self.at - 1).unwrap_or_default())
+        };
         self.members += 1;
         if self.members > self.bounds.members {
-            return Err(at(FlawKind::Members));
+            return Err(Flaw::at(FlawKind::Members, start));
         }
-        let Some(level) = self.depth.checked_sub(1).and_then(|top| self.levels.get_mut(top)) else {
-            return Err(at(FlawKind::Syntax));
+        let top = self.depth.checked_sub(1);
+        let Some(level) = top.and_then(|top| self.levels.get_mut(top)) else {
+            return Err(Flaw::at(FlawKind::Syntax, start));
         };
-        if !self.keys.add(level.keys, &name, Span::new(start, self.at), self.body) {
-            return Err(at(FlawKind::Duplicate));
+        let object = Object {
+            first: level.keys,
+            start: level.start,
+        };
+        if !self.keys.add(object, &name, key, self.body) {
+            return Err(Flaw::at(FlawKind::Duplicate, start));
         }
         level.member = level.place.member(&name);
-        if level.member.is_none()
-            && level.place.is_guarded()
-            && level.place.known().iter().any(|(known, _)| look_alike::folds_to(&name, known))
-        {
-            return Err(at(FlawKind::LookAlike));
+        if level.member.is_none() && look_alike::of_any(&name, || level.place.guarded()) {
+            return Err(Flaw::at(FlawKind::LookAlike, start));
         }
         self.space();
         if self.peek() != Some(b':') {
@@ -255,22 +272,24 @@ impl<N: Notes> Scanner<'_, N> {
         Ok(())
     }
 
-    fn string(&mut self) -> Result<(), Flaw> {
-        let start = self.at;
-        let end = string_end(self.body, start);
-        let inner = self.body.get(start + 1..end).unwrap_or_default();
-        if end >= self.body.len() {
-            return Err(Flaw { kind: FlawKind::Syntax, at: start });
-        }
-        lexis::string(inner).map_err(|(kind, at)| Flaw { kind, at: start + 1 + at })?;
+    /// Reads a string; whether it holds escapes.
+    fn string(&mut self) -> Result<bool, Flaw> {
+        let (end, escaped) =
+            lexis::string(self.body, self.at).map_err(|(kind, at)| Flaw::at(kind, at))?;
         self.at = end + 1;
-        Ok(())
+        Ok(escaped)
     }
 
     /// Tells of the value that has just ended, if its member is one with a meaning.
     fn noted(&mut self, start: usize) {
-        let level = self.depth.checked_sub(1).and_then(|top| self.levels.get(top));
-        if let Some(member) = level.filter(|level| level.is_object).and_then(|level| level.member) {
+        let level = self
+            .depth
+            .checked_sub(1)
+            .and_then(|top| self.levels.get(top));
+        if let Some(member) = level
+            .filter(|level| level.is_object)
+            .and_then(|level| level.member)
+        {
             self.notes.note(member, Span::new(start, self.at));
         }
     }
@@ -290,57 +309,6 @@ impl<N: Notes> Scanner<'_, N> {
     }
 
     fn flaw<T>(&self, kind: FlawKind) -> Result<T, Flaw> {
-        Err(Flaw { kind, at: self.at })
+        Err(Flaw::at(kind, self.at))
     }
 }
-
-// === impl Flaw ===
-
-impl Flaw {
-    /// A message that is JSON but no JSON-RPC.
-    pub(super) fn shape(why: &'static str) -> Self {
-        Self { kind: FlawKind::Shape(why), at: 0 }
-    }
-
-    /// A flaw of the value at `span`.
-    pub(super) fn of(kind: FlawKind, span: Span) -> Self {
-        Self { kind, at: span.range().start }
-    }
-
-    /// What is wrong.
-    #[must_use]
-    pub fn kind(&self) -> FlawKind {
-        self.kind
-    }
-
-    /// The JSON-RPC error it is.
-    #[must_use]
-    pub fn code(&self) -> i64 {
-        match self.kind {
-            FlawKind::Encoding | FlawKind::Syntax | FlawKind::Trailing | FlawKind::Escape => code::PARSE_ERROR,
-            _ => code::INVALID_REQUEST,
-        }
-    }
-}
-
-impl fmt::Display for Flaw {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what: Cow<'static, str> = match self.kind {
-            FlawKind::Encoding => "not UTF-8".into(),
-            FlawKind::Syntax => "not JSON".into(),
-            FlawKind::Trailing => "something follows the message".into(),
-            FlawKind::Escape => "a string holds a character that does not exist".into(),
-            FlawKind::Duplicate => "a member stands twice in one object".into(),
-            FlawKind::LookAlike => "a member's name could be taken for another".into(),
-            FlawKind::Deceptive => "a name holds characters that cannot be seen".into(),
-            FlawKind::Depth => "nested too deep".into(),
-            FlawKind::Members => "too many members".into(),
-            FlawKind::Number => "a number is too long".into(),
-            FlawKind::Batch => "a batch holds no message, or too many".into(),
-            FlawKind::Shape(why) => return f.write_str(why),
-        };
-        write!(f, "{what} (byte {})", self.at)
-    }
-}
-
-impl std::error::Error for Flaw {}

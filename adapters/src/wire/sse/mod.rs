@@ -4,8 +4,9 @@
 //! An event that already has the plain form is handed on as the very bytes it came in. Any other (carriage returns,
 //! unknown fields, a byte order mark) is written anew, so that no reader finds more events in it than we did.
 
-use bytes::{BufMut as _, Bytes, BytesMut};
+use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use std::fmt;
+use std::ops::Range;
 
 /// What a stream is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub struct Decoder {
     searched: usize,
     limit: usize,
     begun: bool,
+    /// Whether the last block ended in a carriage return: a line feed that follows belongs to it.
+    returned: bool,
 }
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -56,7 +59,14 @@ impl Decoder {
     /// A decoder of events up to `limit` bytes.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self { pending: Bytes::new(), grown: BytesMut::new(), searched: 0, limit, begun: false }
+        Self {
+            pending: Bytes::new(),
+            grown: BytesMut::new(),
+            searched: 0,
+            limit,
+            begun: false,
+            returned: false,
+        }
     }
 
     /// Takes the next chunk. A chunk that holds whole events is not copied.
@@ -75,11 +85,20 @@ impl Decoder {
     /// # Errors
     ///
     /// [`SseFlaw`]; the stream must end then.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "it can fail, and more may be fed after its end"
+    )]
     pub fn next(&mut self) -> Result<Option<Frame>, SseFlaw> {
         self.skip_mark();
+        self.skip_line_feed();
         loop {
             let Some((block, rest)) = self.block() else {
-                return if self.text().len() > self.limit { Err(SseFlaw::TooLarge) } else { Ok(None) };
+                return if self.text().len() > self.limit {
+                    Err(SseFlaw::TooLarge)
+                } else {
+                    Ok(None)
+                };
             };
             if block > self.limit {
                 return Err(SseFlaw::TooLarge);
@@ -89,6 +108,7 @@ impl Decoder {
             }
             let whole = self.pending.split_to(rest);
             self.searched = 0;
+            self.returned = self.pending.is_empty() && whole.last() == Some(&b'\r');
             if let Some(frame) = frame(&whole, block) {
                 return Ok(Some(frame));
             }
@@ -96,7 +116,11 @@ impl Decoder {
     }
 
     fn text(&self) -> &[u8] {
-        if self.grown.is_empty() { &self.pending } else { &self.grown }
+        if self.grown.is_empty() {
+            &self.pending
+        } else {
+            &self.grown
+        }
     }
 
     fn skip_mark(&mut self) {
@@ -104,11 +128,22 @@ impl Decoder {
         if self.begun || (text.len() < BYTE_ORDER_MARK.len() && BYTE_ORDER_MARK.starts_with(text)) {
             return;
         }
-        let rest = text.strip_prefix(BYTE_ORDER_MARK).map(Bytes::copy_from_slice);
+        let rest = text
+            .strip_prefix(BYTE_ORDER_MARK)
+            .map(Bytes::copy_from_slice);
         self.begun = true;
         if let Some(rest) = rest {
             self.grown.clear();
             self.pending = rest;
+        }
+    }
+
+    fn skip_line_feed(&mut self) {
+        if self.returned && !self.pending.is_empty() {
+            self.returned = false;
+            if self.pending.first() == Some(&b'\n') {
+                self.pending.advance(1);
+            }
         }
     }
 
@@ -120,6 +155,10 @@ impl Decoder {
         }
         loop {
             let (start, text) = (self.searched, self.text());
+            // An event that ends in a carriage return waits for nothing: it may be the last.
+            if text.get(start..) == Some(b"\r") {
+                return Some((start, start + 1));
+            }
             let (end, next) = line(text, start)?;
             if end == start {
                 return Some((start, next));
@@ -156,9 +195,13 @@ fn frame(whole: &Bytes, block: usize) -> Option<Frame> {
     let mut event = Event::default();
     let mut plain = memchr::memchr(b'\r', whole).is_none();
     let mut start = 0;
+    let mut joined = BytesMut::new();
     while let Some((end, next)) = line_of(block, start) {
-        plain &= event.field(block, start, end);
+        plain &= event.field(block, start..end, &mut joined);
         start = next;
+    }
+    if !joined.is_empty() {
+        event.data = Some(joined.freeze());
     }
     let says_something =
         event.id.is_some() || event.kind.is_some() || event.retry.is_some() || event.data.is_some();
@@ -184,7 +227,11 @@ fn line_of(block: &[u8], start: usize) -> Option<(usize, usize)> {
 /// A message as an event without a name.
 #[must_use]
 pub fn event(data: &[u8]) -> Bytes {
-    Event { data: Some(Bytes::copy_from_slice(data)), ..Event::default() }.into_bytes()
+    Event {
+        data: Some(Bytes::copy_from_slice(data)),
+        ..Event::default()
+    }
+    .into_bytes()
 }
 
 // === impl Event ===
@@ -206,19 +253,30 @@ impl Event {
     /// Whether it is of the kind that carries messages.
     #[must_use]
     pub fn is_message(&self) -> bool {
-        self.kind.as_deref().is_none_or(|kind| kind.is_empty() || kind == b"message")
+        self.kind
+            .as_deref()
+            .is_none_or(|kind| kind.is_empty() || kind == b"message")
     }
 
     /// The event with another id.
     #[must_use]
     pub fn with_id(self, id: &[u8]) -> Self {
-        Self { raw: None, id: Some(Bytes::copy_from_slice(id)), ..self }
+        Self {
+            raw: None,
+            id: Some(Bytes::copy_from_slice(id)),
+            ..self
+        }
     }
 
     /// The event with other data, as it is sent on.
     #[must_use]
     pub fn with_data(self, data: &[u8]) -> Bytes {
-        Self { raw: None, data: Some(Bytes::copy_from_slice(data)), ..self }.into_bytes()
+        Self {
+            raw: None,
+            data: Some(Bytes::copy_from_slice(data)),
+            ..self
+        }
+        .into_bytes()
     }
 
     /// Its id and delay alone: a reader takes note of them and hears nothing.
@@ -227,7 +285,12 @@ impl Event {
         if self.id.is_none() && self.retry.is_none() {
             return None;
         }
-        let silent = Self { raw: None, kind: None, data: None, ..self.clone() };
+        let silent = Self {
+            raw: None,
+            kind: None,
+            data: None,
+            ..self.clone()
+        };
         Some(silent.into_bytes())
     }
 
@@ -239,13 +302,18 @@ impl Event {
         }
         let length = self.data.as_ref().map_or(0, Bytes::len);
         let mut out = BytesMut::with_capacity(length + 64);
-        for (name, value) in [("event", &self.kind), ("id", &self.id), ("retry", &self.retry)] {
+        for (name, value) in [
+            ("event", &self.kind),
+            ("id", &self.id),
+            ("retry", &self.retry),
+        ] {
             if let Some(value) = value {
                 field(&mut out, name, value);
             }
         }
         if let Some(data) = &self.data {
-            for line in data.split(|byte| *byte == b'\n') {
+            // A carriage return would end the line as well, and begin what we did not say.
+            for line in data.split(|byte| matches!(byte, b'\n' | b'\r')) {
                 field(&mut out, "data", line);
             }
         }
@@ -254,8 +322,9 @@ impl Event {
     }
 
     /// Reads one line; false where it has no place in the plain form.
-    fn field(&mut self, block: &Bytes, start: usize, end: usize) -> bool {
-        let line = block.get(start..end).unwrap_or_default();
+    fn field(&mut self, block: &Bytes, line: Range<usize>, joined: &mut BytesMut) -> bool {
+        let Range { start, end } = line;
+        let line = block.get(line).unwrap_or_default();
         let colon = memchr::memchr(b':', line).unwrap_or(line.len());
         let mut value = (start + colon + 1).min(end);
         if block.get(value) == Some(&b' ') && value < end {
@@ -263,13 +332,21 @@ impl Event {
         }
         let value = block.slice(value..end);
         match line.get(..colon) {
-            Some(b"data") => match self.data.take() {
+            Some(b"data") => match &self.data {
                 None => self.data = Some(value),
-                Some(data) => self.data = Some([data.as_ref(), b"\n", &value].concat().into()),
+                Some(first) => {
+                    if joined.is_empty() {
+                        joined.extend_from_slice(first);
+                    }
+                    joined.put_u8(b'\n');
+                    joined.extend_from_slice(&value);
+                }
             },
             Some(b"event") => self.kind = Some(value),
             Some(b"id") if memchr::memchr(0, &value).is_none() => self.id = Some(value),
-            Some(b"retry") if !value.is_empty() && value.iter().all(u8::is_ascii_digit) => self.retry = Some(value),
+            Some(b"retry") if !value.is_empty() && value.iter().all(u8::is_ascii_digit) => {
+                self.retry = Some(value)
+            }
             _ => return false,
         }
         true
@@ -294,67 +371,4 @@ impl fmt::Display for SseFlaw {
 impl std::error::Error for SseFlaw {}
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn decode(chunks: &[&[u8]]) -> Vec<String> {
-        let mut decoder = Decoder::new(1000);
-        let mut frames = Vec::new();
-        for chunk in chunks {
-            decoder.feed(Bytes::copy_from_slice(chunk));
-            while let Some(frame) = decoder.next().unwrap() {
-                frames.push(match frame {
-                    Frame::Comment(comment) => format!("comment {:?}", std::str::from_utf8(&comment).unwrap()),
-                    Frame::Event(event) => {
-                        let data = String::from_utf8(event.data().to_vec()).unwrap();
-                        format!("{data:?} as {:?}", std::str::from_utf8(&event.into_bytes()).unwrap())
-                    }
-                });
-            }
-        }
-        frames
-    }
-
-    fn check(stream: &[u8], expected: &[&str]) {
-        assert_eq!(decode(&[stream]), expected, "{:?}", String::from_utf8_lossy(stream));
-        for at in 1..stream.len() {
-            let (first, second) = stream.split_at(at);
-            assert_eq!(decode(&[first, second]), expected, "split at {at}");
-        }
-        let bytes: Vec<&[u8]> = stream.chunks(1).collect();
-        assert_eq!(decode(&bytes), expected, "byte by byte");
-    }
-
-    #[test]
-    fn events_are_the_same_however_they_are_cut() {
-        check(b"data: a\n\n", &[r#""a" as "data: a\n\n""#]);
-        check(b"id: 1\ndata:a\n\ndata: b\n\n", &[r#""a" as "id: 1\ndata:a\n\n""#, r#""b" as "data: b\n\n""#]);
-        check(b"\xef\xbb\xbfdata: a\r\n\r\ndata: b\n\n", &[r#""a" as "data: a\n\n""#, r#""b" as "data: b\n\n""#]);
-        check(b"data: a\ndata: b\n\n", &[r#""a\nb" as "data: a\ndata: b\n\n""#]);
-        check(b"data: a\revil: b\r\rdata: c\n\n", &[r#""a" as "data: a\n\n""#, r#""c" as "data: c\n\n""#]);
-        check(b": hi\n\ndata: a\n\n", &[r#"comment ": hi\n\n""#, r#""a" as "data: a\n\n""#]);
-        check(b"id: 7\ndata:\n\n", &[r#""" as "id: 7\ndata:\n\n""#]);
-        check(b"retry: 500\n\n", &[r#""" as "retry: 500\n\n""#]);
-        check(b"retry: soon\nid: a\0b\ndata: x\n\n", &[r#""x" as "data: x\n\n""#]);
-        check(b"unknown\n\n\n\n", &[]);
-    }
-
-    #[test]
-    fn an_id_alone_is_heard_by_nobody() {
-        let mut decoder = Decoder::new(100);
-        decoder.feed(Bytes::from_static(b"id: 9\nevent: message\ndata: secret\n\n"));
-        let Some(Frame::Event(event)) = decoder.next().unwrap() else { panic!() };
-        assert_eq!(event.id_alone().unwrap(), "id: 9\n\n");
-        assert_eq!(event.clone().with_data(b"x"), "event: message\nid: 9\ndata: x\n\n");
-        assert_eq!(event.with_id(b"z").into_bytes(), "event: message\nid: z\ndata: secret\n\n");
-    }
-
-    #[test]
-    fn an_event_beyond_the_bound_is_a_flaw() {
-        for stream in [b"data: 12345678901234567890".as_slice(), b"data: 12345678901234567890\n\n"] {
-            let mut decoder = Decoder::new(16);
-            decoder.feed(Bytes::from_static(stream));
-            assert_eq!(decoder.next(), Err(SseFlaw::TooLarge));
-        }
-    }
-}
+mod tests;

@@ -1,0 +1,301 @@
+//! The forms of strings: durations, sizes, addresses, URLs, networks, names. Each says what is wrong and how to mend it.
+
+use ipnet::IpNet;
+use policy::shape::{Fault, Form};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+use url::{Host, Url};
+
+/// `"90s"`.
+pub(super) const DURATION: Form = Form {
+    name: "a duration such as \"90s\"",
+    pattern: Some("^[0-9]+(ms|s|m|h|d)$"),
+    check: |text| {
+        fault(
+            duration(text).is_some(),
+            text,
+            "is no duration",
+            "write a number and one of `ms`, `s`, `m`, `h`, `d`",
+        )
+    },
+};
+
+/// `"1MiB"`.
+pub(super) const SIZE: Form = Form {
+    name: "a size such as \"1MiB\"",
+    pattern: Some("^[0-9]+(B|KiB|MiB|GiB)$"),
+    check: |text| {
+        let fits = size(text).is_some_and(|bytes| (1..=1 << 30).contains(&bytes));
+        fault(
+            fits,
+            text,
+            "is no size up to 1GiB",
+            "write a number and one of `B`, `KiB`, `MiB`, `GiB`",
+        )
+    },
+};
+
+/// `"127.0.0.1:3000"`.
+pub(super) const ADDRESS: Form = Form {
+    name: "an address such as \"127.0.0.1:3000\"",
+    pattern: Some(":[0-9]+$"),
+    check: |text| {
+        fault(
+            text.parse::<SocketAddr>().is_ok(),
+            text,
+            "is no address",
+            "write an IP address and a port; IPv6 in brackets: `[::1]:3000`",
+        )
+    },
+};
+
+/// `"10.20.0.0/16"`.
+pub(super) const NETWORK: Form = Form {
+    name: "a network such as \"10.20.0.0/16\"",
+    pattern: Some("/[0-9]+$"),
+    check: |text| {
+        fault(
+            network(text).is_some(),
+            text,
+            "is no network",
+            "write an address and a prefix length",
+        )
+    },
+};
+
+/// A path.
+pub(super) const PATH: Form = Form {
+    name: "a path",
+    pattern: Some(r"\S"),
+    check: |text| {
+        fault(
+            !text.trim().is_empty() && !text.contains('\0'),
+            text,
+            "is no path",
+            "name a file",
+        )
+    },
+};
+
+/// The MCP endpoint of a server.
+pub(super) const URL: Form = Form {
+    name: "a URL such as \"https://tools.example.com/mcp\"",
+    pattern: Some("^https?://"),
+    check: |text| url(text).map(|_| ()),
+};
+
+/// What agents call the gateway.
+pub(super) const PUBLIC_URL: Form = Form {
+    name: "a URL such as \"https://gate.example.com\"",
+    pattern: Some("^https?://[^/]+/?$"),
+    check: |text| {
+        let url = url(text)?;
+        fault(
+            url.path() == "/" && url.query().is_none(),
+            text,
+            "has a path",
+            "write scheme, host and port only",
+        )
+    },
+};
+
+/// An origin.
+pub(super) const ORIGIN: Form = Form {
+    name: "an origin such as \"https://app.example.com\"",
+    pattern: Some("^https?://[^/]+$"),
+    check: |text| {
+        let own = url(text)?;
+        fault(
+            own.origin().ascii_serialization() == text,
+            text,
+            "is no origin",
+            "write scheme, host and port as a browser does: lower case, no path, no default port",
+        )
+    },
+};
+
+/// A host name.
+pub(super) const HOST: Form = Form {
+    name: "a host name such as \"gate.example.com\"",
+    pattern: Some(r"^[^/\s]+$"),
+    check: |text| {
+        let known = Host::parse(text).is_ok_and(|host| host.to_string() == text);
+        fault(
+            known,
+            text,
+            "is no host name",
+            "write it in lower case, without a port; IPv6 in brackets",
+        )
+    },
+};
+
+/// The duration a text says.
+pub(super) fn duration(text: &str) -> Option<Duration> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits)?;
+    let number: u64 = number.parse().ok().filter(|number| *number > 0)?;
+    let seconds = |each: u64| {
+        number
+            .checked_mul(each)
+            .filter(|seconds| *seconds <= 31_536_000)
+            .map(Duration::from_secs)
+    };
+    match unit {
+        "ms" => Some(Duration::from_millis(number.min(31_536_000_000))),
+        "s" => seconds(1),
+        "m" => seconds(60),
+        "h" => seconds(3_600),
+        "d" => seconds(86_400),
+        _ => None,
+    }
+}
+
+/// The bytes a text says.
+pub(super) fn size(text: &str) -> Option<usize> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits)?;
+    let number: usize = number.parse().ok()?;
+    let shift = match unit {
+        "B" => 0,
+        "KiB" => 10,
+        "MiB" => 20,
+        "GiB" => 30,
+        _ => return None,
+    };
+    number.checked_mul(1_usize << shift)
+}
+
+/// The network a text says; an address alone is a network of one.
+pub(super) fn network(text: &str) -> Option<IpNet> {
+    text.parse()
+        .ok()
+        .or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+}
+
+/// The URL a text says.
+///
+/// # Errors
+///
+/// What makes it one we do not call: another scheme, a user or a password, a fragment.
+pub(super) fn url(text: &str) -> Result<Url, Fault> {
+    let invalid =
+        |why: &str, help: &str| Err(Fault::new(format!("`{}` {why}", text.escape_debug()), help));
+    let Ok(url) = Url::parse(text) else {
+        return invalid("is no URL", "write `https://host/path`");
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        // The text is not repeated: it holds a secret.
+        return Err(
+            Fault::new("a user or a password is written into a URL", "take it out")
+                .of(policy::Code::LiteralSecret),
+        );
+    }
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+        return invalid("is neither http nor https", "write `https://host/path`");
+    }
+    if url.fragment().is_some() {
+        return invalid("has a fragment", "take out what follows `#`");
+    }
+    Ok(url)
+}
+
+/// Whether a host is this machine.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+fn fault(fine: bool, text: &str, why: &str, help: &str) -> Result<(), Fault> {
+    if fine {
+        Ok(())
+    } else {
+        Err(Fault::new(format!("`{}` {why}", text.escape_debug()), help))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_and_sizes() {
+        for (text, millis) in [
+            ("1ms", 1),
+            ("90s", 90_000),
+            ("10m", 600_000),
+            ("24h", 86_400_000),
+            ("7d", 604_800_000),
+        ] {
+            assert_eq!(
+                duration(text),
+                Some(Duration::from_millis(millis)),
+                "{text}"
+            );
+        }
+        for text in [
+            "",
+            "1",
+            "s",
+            "0s",
+            "-1s",
+            "1 s",
+            "1.5s",
+            "1w",
+            "99999999999999999999s",
+            "999999h",
+        ] {
+            assert_eq!(duration(text), None, "{text}");
+        }
+        assert_eq!(
+            (size("3B"), size("2KiB"), size("1MiB")),
+            (Some(3), Some(2048), Some(1 << 20))
+        );
+        for text in ["1", "1MB", "MiB", "1 MiB", "99999999999999GiB"] {
+            assert_eq!(size(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn urls_we_call() {
+        assert!(url("https://a.example/mcp?x=1").is_ok() && url("http://[::1]:8000/").is_ok());
+        for text in [
+            "",
+            "a.example",
+            "ftp://a.example/",
+            "file:///etc",
+            "https://u@a.example/",
+            "https://u:p@a.example/",
+            "https://a.example/#x",
+        ] {
+            assert!(url(text).is_err(), "{text}");
+        }
+        assert!(
+            !url("https://u:hunter2@a.example/")
+                .unwrap_err()
+                .message
+                .contains("hunter2")
+        );
+    }
+
+    #[test]
+    fn names_as_a_browser_writes_them() {
+        for good in ["https://app.example.com", "http://localhost:5173"] {
+            assert!((ORIGIN.check)(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "https://app.example.com/",
+            "https://App.example.com",
+            "https://app.example.com:443",
+            "null",
+            "*",
+        ] {
+            assert!((ORIGIN.check)(bad).is_err(), "{bad}");
+        }
+        assert!((HOST.check)("gate.example.com").is_ok() && (HOST.check)("[::1]").is_ok());
+        assert!((HOST.check)("gate.example.com:443").is_err() && (HOST.check)("GATE").is_err());
+    }
+}

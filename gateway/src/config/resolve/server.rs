@@ -1,0 +1,75 @@
+//! `[servers.X]`: what stands behind a name, and how it is reached.
+
+use super::Resolver;
+use super::values::{deadlines, networks};
+use crate::config::{Deadlines, HttpUpstream, Protocol, Server, Upstream, form};
+use policy::document::{Entry, Table};
+use policy::{Code, Diagnostic};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+impl Resolver<'_> {
+    pub(super) fn servers(&mut self, common: &Deadlines) -> BTreeMap<Arc<str>, Server> {
+        let root = self.root;
+        let servers = root.table("servers").into_iter().flat_map(Table::iter);
+        servers
+            .filter_map(|(name, entry)| {
+                let table = entry.value.table()?;
+                let server = Server {
+                    upstream: self.upstream(name, entry, table)?,
+                    protocol: match table.text("protocol") {
+                        Some("modern") => Protocol::Modern,
+                        Some("legacy") => Protocol::Legacy,
+                        _ => Protocol::Auto,
+                    },
+                    deadlines: deadlines(table.table("deadlines"), common),
+                };
+                Some((Arc::from(name), server))
+            })
+            .collect()
+    }
+
+    fn upstream(&mut self, name: &str, entry: &Entry, table: &Table) -> Option<Upstream> {
+        match (table.get("url"), table.get("builtin")) {
+            (Some(url), None) => Some(Upstream::Http(HttpUpstream {
+                url: form::url(url.value.text()?).ok()?,
+                ca: self.paths(table.items("ca")),
+                client_cert: table.get("client_cert").and_then(|entry| self.pair(entry)),
+                allow_private: networks(table.items("allow_private")),
+            })),
+            (None, Some(_)) => {
+                for key in ["ca", "client_cert", "allow_private"] {
+                    if let Some(other) = table.get(key) {
+                        let message = format!("`{key}` has no meaning for a built-in server");
+                        self.diagnostics.push(
+                            Diagnostic::error(Code::Conflict, other.key, message).help("remove it"),
+                        );
+                    }
+                }
+                Some(Upstream::Notes)
+            }
+            (Some(url), Some(builtin)) => {
+                let one = Diagnostic::error(
+                    Code::Conflict,
+                    builtin.key,
+                    "a server has either `url` or `builtin`",
+                );
+                self.diagnostics
+                    .push(one.also(url.key, "the other").help("remove one of them"));
+                None
+            }
+            (None, None) => {
+                let later = ["command", "openapi", "api"]
+                    .iter()
+                    .any(|key| table.get(key).is_some());
+                if !later {
+                    let message = format!("nothing says what stands behind `{name}`");
+                    let one = Diagnostic::error(Code::MissingKey, entry.key, message);
+                    self.diagnostics
+                        .push(one.help("add `url = \"https://…/mcp\"` or `builtin = \"notes\"`"));
+                }
+                None
+            }
+        }
+    }
+}

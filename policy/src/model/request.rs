@@ -1,0 +1,29 @@
+//! What is asked of the policy.
+
+/// One question: may this agent, at the end of this chain, do that?
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// The agent that acts.
+    pub agent: &'a str,
+    /// The agents between the origin of the work and this call; every envelope counts. May be empty.
+    pub chain: &'a [&'a str],
+    /// The server.
+    pub server: &'a str,
+    /// What on that server.
+    pub target: Target<'a>,
+}
+
+/// What a request concerns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target<'a> {
+    /// A tool, by its name on the server.
+    Tool(&'a str),
+    /// A resource, by its URI.
+    Resource(&'a str),
+    /// A prompt, by its name.
+    Prompt(&'a str),
+    /// A server's request to its client: `sampling`, `elicitation` or `roots`.
+    Client(&'a str),
+    /// The server itself: requests that only open or describe.
+    Server,
+}
