@@ -8,4 +8,4 @@ mod tls;
 
 pub use address::{embedded, is_public};
 pub use dial::{DialError, Dialer, Resolve, SystemResolver};
-pub use tls::{Identity, TlsError, client_config};
+pub use tls::{Identity, TlsError, client_config, handshake_fault, refuses_identity};
