@@ -187,3 +187,59 @@ fn a_stream_is_heard() {
         assert!(hear(neither).is_err(), "{neither}");
     }
 }
+
+#[test]
+fn what_is_read_whole_or_is_an_error_means_one_thing() {
+    let whole = Options {
+        whole: true,
+        ..OPTIONS
+    };
+    let twice = r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[],"tools":[{"name":"hidden"}]}}"#;
+    assert!(run(&[twice.as_bytes()], OPTIONS, "1").is_ok());
+    assert_eq!(run(&[twice.as_bytes()], whole, "1"), Err(AnswerFlaw::Shape));
+    for error in [
+        r#"{"code":1,"message":"a","message":"b"}"#,
+        r#"{"code":1,"message":"a",}"#,
+        r#"{"code":01,"message":"a"}"#,
+    ] {
+        check(
+            &format!(r#"{{"jsonrpc":"2.0","id":1,"error":{error}}}"#),
+            Err(AnswerFlaw::Shape),
+        );
+    }
+}
+
+#[test]
+fn what_is_opened_is_closed_alike() {
+    for result in [r#"{"a":1]"#, r#"[1}"#, r#"{"a":[1}}"#, r#"{"a":{]}"#] {
+        let answer = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{result}}}"#);
+        check(&answer, Err(AnswerFlaw::Shape));
+    }
+}
+
+#[test]
+fn a_watched_value_is_bounded_even_when_the_answer_passes() {
+    let long = "x".repeat(2000);
+    for answer in [
+        format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"requestState":"{long}"}}}}"#),
+        format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{}},"id":"{long}"}}"#),
+    ] {
+        let chunks: Vec<&[u8]> = answer.as_bytes().chunks(100).collect();
+        let flaw = run(&chunks, OPTIONS, "1").unwrap_err();
+        assert_eq!(flaw, AnswerFlaw::TooLarge, "{answer}");
+    }
+}
+
+#[test]
+fn every_letter_of_a_name_may_be_escaped() {
+    let name: String = "requestState"
+        .bytes()
+        .map(|byte| format!("\\u{byte:04x}"))
+        .collect();
+    check(
+        &format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"{name}":"a"}}}}"#),
+        Ok(&format!(
+            r#"{{"jsonrpc":"2.0","id":1,"result":{{"{name}":"state<a>"}}}}"#
+        )),
+    );
+}

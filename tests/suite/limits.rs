@@ -1,7 +1,7 @@
 //! Every bound has a number and a test that hits it.
 
 use std::time::Duration;
-use tests::agent::Whole;
+use tests::Whole;
 use tests::upstream::{plain, sse_head};
 use tests::{Agent, Era, Gateway, Setup, Upstream, json};
 

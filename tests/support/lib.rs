@@ -3,6 +3,7 @@
 //! Nothing here uses the gateway's own parsers: a mistake in them must not hide itself.
 
 pub mod agent;
+pub mod answer;
 pub mod certificates;
 pub mod gateway;
 pub mod json;
@@ -13,7 +14,8 @@ pub mod sse;
 pub mod upstream;
 pub mod wire;
 
-pub use agent::{Agent, Answer, Era, Whole};
+pub use agent::{Agent, Era};
+pub use answer::{Answer, Whole};
 pub use gateway::Gateway;
 pub use setup::Setup;
 pub use upstream::{Received, Upstream};

@@ -83,7 +83,9 @@ pub fn filter(
         };
     };
     if scan::strict(answer).is_err() {
-        let removed = u64::try_from(array::elements(answer, items).len()).unwrap_or(u64::MAX);
+        // What cannot be counted counts as one: something is missing.
+        let count = array::elements(answer, items).len().max(1);
+        let removed = u64::try_from(count).unwrap_or(u64::MAX);
         let nothing = Edit::replace(result, format!("{{\"{list}\":[]}}"));
         return Filtered {
             bytes: splice::apply(answer, vec![nothing]),

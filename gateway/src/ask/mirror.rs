@@ -38,7 +38,7 @@ pub(super) fn check(said: &Said, headers: &HeaderMap) -> Result<(), Refusal> {
         ));
     }
     let capabilities = said.raw(Member::MetaClientCapabilities);
-    if !capabilities.is_some_and(|raw| raw.first() == Some(&b'{')) {
+    if capabilities.is_none_or(|raw| raw.first() != Some(&b'{')) {
         return Err(Refusal::Invalid(
             "`_meta` must name `io.modelcontextprotocol/clientCapabilities`",
         ));

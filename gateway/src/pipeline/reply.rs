@@ -97,18 +97,7 @@ fn show(refusal: &Refusal, asker: &Asker) -> Shown {
         ),
         Refusal::Head(fault) => at(head_status(*fault), &fault.to_string()),
         Refusal::Body(fault) => at(body_status(*fault), &fault.to_string()),
-        Refusal::RevisionUnknown(version) => Shown {
-            data: Some(format!(
-                "{{\"supported\":[\"{}\"],\"requested\":{}}}",
-                Revision::V2026_07_28.as_str(),
-                text::quote(version)
-            )),
-            ..coded(
-                StatusCode::BAD_REQUEST,
-                code::UNSUPPORTED_PROTOCOL_VERSION,
-                "Unsupported protocol version".to_owned(),
-            )
-        },
+        Refusal::RevisionUnknown(version) => revision(version),
         Refusal::VerbUnknown => at(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed"),
         Refusal::MethodUnknown if asker.modern => coded(
             StatusCode::NOT_FOUND,
@@ -135,14 +124,7 @@ fn show(refusal: &Refusal, asker: &Asker) -> Shown {
             code::INVALID_PARAMS,
             format!("Unknown prompt: {name}"),
         ),
-        Refusal::ResourceUnknown(uri) => Shown {
-            data: Some(format!("{{\"uri\":{}}}", text::quote(uri))),
-            ..coded(
-                StatusCode::OK,
-                not_found(asker),
-                "Resource not found".to_owned(),
-            )
-        },
+        Refusal::ResourceUnknown(uri) => resource(uri, asker),
         Refusal::Denied(denial) => own(StatusCode::OK, &denial.message).with_code(-31_403),
         Refusal::ServerIsLegacy | Refusal::ServerIsModern => era(refusal),
         Refusal::StreamsFull => at(StatusCode::TOO_MANY_REQUESTS, "Too many open streams"),
@@ -184,6 +166,32 @@ fn era(refusal: &Refusal) -> Shown {
             StatusCode::BAD_REQUEST,
             code::UNSUPPORTED_PROTOCOL_VERSION,
             format!("This server speaks only revision {modern}, which has no `initialize`"),
+        )
+    }
+}
+
+fn revision(version: &str) -> Shown {
+    let supported = Revision::V2026_07_28.as_str();
+    let requested = text::quote(version);
+    Shown {
+        data: Some(format!(
+            "{{\"supported\":[\"{supported}\"],\"requested\":{requested}}}"
+        )),
+        ..coded(
+            StatusCode::BAD_REQUEST,
+            code::UNSUPPORTED_PROTOCOL_VERSION,
+            "Unsupported protocol version".to_owned(),
+        )
+    }
+}
+
+fn resource(uri: &str, asker: &Asker) -> Shown {
+    Shown {
+        data: Some(format!("{{\"uri\":{}}}", text::quote(uri))),
+        ..coded(
+            StatusCode::OK,
+            not_found(asker),
+            "Resource not found".to_owned(),
         )
     }
 }

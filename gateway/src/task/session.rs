@@ -9,6 +9,7 @@ use adapters::wire::revision::Revision;
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{RwLock, RwLockWriteGuard};
@@ -19,7 +20,7 @@ const OPEN_MOST: usize = 256;
 /// A session nobody has used for this long is forgotten (its sealed id still opens).
 const IDLE: Duration = Duration::from_secs(60 * 60);
 /// How long a request waits for the GET stream before it.
-const OPENING_MOST: Duration = Duration::from_millis(100);
+const OPENING_MOST: Duration = Duration::from_secs(1);
 const SHARDS: usize = 16;
 
 /// What one session remembers.
@@ -28,6 +29,8 @@ pub(crate) struct Session {
     memory: Mutex<Memory>,
     /// Held while the GET stream opens: what was asked after it must not overtake it on another connection.
     opening: RwLock<()>,
+    /// Whether somebody has waited for it long enough.
+    waited: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -129,13 +132,19 @@ impl Sessions {
 impl Session {
     /// Keeps later requests behind the GET stream that opens now, while the result lives.
     pub(crate) async fn opening(&self) -> RwLockWriteGuard<'_, ()> {
+        self.waited.store(false, Ordering::Relaxed);
         self.opening.write().await
     }
 
-    /// Waits for a GET stream that is opening, but not for long: some servers say nothing until they have something
-    /// to say.
+    /// Waits for a GET stream that is opening, but once and not for long: some servers say nothing on it until they
+    /// have something to say.
     pub(crate) async fn in_order(&self) {
-        let _ = timeout(OPENING_MOST, self.opening.read()).await;
+        if self.waited.load(Ordering::Relaxed) {
+            return;
+        }
+        if timeout(OPENING_MOST, self.opening.read()).await.is_err() {
+            self.waited.store(true, Ordering::Relaxed);
+        }
     }
 
     /// A request of the client went to the server.
@@ -229,6 +238,27 @@ mod tests {
         assert!(session.answer(b"1"));
         assert!(!session.answer(b"1"));
         assert!(!session.waits_for_client());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_waits_for_the_stream_before_it_but_once() {
+        let session = Session::default();
+        let begun = Instant::now();
+        session.in_order().await;
+        assert_eq!(begun.elapsed(), Duration::ZERO, "nothing opens");
+        let opening = session.opening().await;
+        session.in_order().await;
+        assert_eq!(begun.elapsed(), OPENING_MOST);
+        session.in_order().await;
+        assert_eq!(begun.elapsed(), OPENING_MOST, "waited long enough already");
+        drop(opening);
+        let again = session.opening().await;
+        let (waiting, _) = tokio::join!(session.in_order(), async { drop(again) });
+        assert_eq!(
+            (waiting, begun.elapsed()),
+            ((), OPENING_MOST),
+            "open at once"
+        );
     }
 
     #[test]

@@ -1,1 +1,237 @@
-//! tests
+//! Decisions: fixed cases, and properties over random policies.
+
+use super::{Decision, Reason, decide, visible};
+use crate::{Document, Policy, Request, Source, Target, compile};
+
+fn policy(text: &str) -> Policy {
+    let (document, found) = Document::read(vec![Source::new("p", text)]);
+    assert!(found.is_empty(), "{found:?}");
+    let (policy, found) = compile(&document.unwrap());
+    assert!(found.is_empty(), "{text}\n{found:?}");
+    policy
+}
+
+fn request<'a>(agent: &'a str, server: &'a str, target: Target<'a>) -> Request<'a> {
+    Request {
+        agent,
+        chain: &[],
+        server,
+        target,
+    }
+}
+
+fn allowed(policy: &Policy, agent: &str, server: &str, target: Target<'_>) -> bool {
+    matches!(
+        decide(policy, &request(agent, server, target)),
+        Decision::Allow(_)
+    )
+}
+
+const BASE: &str = r#"
+[agents.ada]
+envelope = { tools = ["s/*", "s/resource:**"] }
+[agents.bob]
+[servers.s]
+[servers.t]
+"#;
+
+#[test]
+fn nothing_configured_is_nothing_allowed() {
+    let policy = policy(BASE);
+    for target in [Target::Tool("x"), Target::Server, Target::Resource("r")] {
+        assert!(!allowed(&policy, "ada", "s", target));
+        assert!(!allowed(&policy, "nobody", "s", target));
+        assert!(!allowed(&policy, "ada", "nowhere", target));
+    }
+}
+
+#[test]
+fn envelope_allow_and_deny_must_agree() {
+    let rules = "[[rules]]\nname = \"a\"\nallow = true\n[[rules]]\nname = \"d\"\ntools = [\"s/del_*\"]\ndeny = \"kept\"\n";
+    let policy = policy(&format!("{BASE}{rules}"));
+    assert!(allowed(&policy, "ada", "s", Target::Tool("get")));
+    assert!(!allowed(&policy, "ada", "s", Target::Tool("del_x")));
+    assert!(
+        !allowed(&policy, "ada", "t", Target::Tool("get")),
+        "outside the envelope"
+    );
+    assert!(
+        !allowed(&policy, "bob", "s", Target::Tool("get")),
+        "no envelope"
+    );
+    assert!(
+        !allowed(&policy, "ada", "s", Target::Prompt("p")),
+        "the envelope has no prompts"
+    );
+    assert!(
+        allowed(&policy, "ada", "s", Target::Server)
+            && !allowed(&policy, "ada", "t", Target::Server)
+    );
+    match decide(&policy, &request("ada", "s", Target::Tool("del_x"))) {
+        Decision::Deny(denial) => {
+            assert!(!denial.visible());
+            assert!(
+                matches!(denial.reason(), Reason::Rule { name, message } if &**name == "d" && &**message == "kept")
+            );
+        }
+        Decision::Allow(grant) => panic!("{grant:?}"),
+    }
+}
+
+#[test]
+fn every_envelope_of_the_chain_counts() {
+    let policy = policy(&format!("{BASE}[[rules]]\nname = \"a\"\nallow = true\n"));
+    let through = |chain: &[&str]| {
+        let request = Request {
+            agent: "ada",
+            chain,
+            server: "s",
+            target: Target::Tool("x"),
+        };
+        matches!(decide(&policy, &request), Decision::Allow(_))
+    };
+    assert!(through(&[]) && through(&["ada"]));
+    assert!(!through(&["bob"]) && !through(&["nobody"]));
+}
+
+/// A small random number generator: the same cases in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % sides
+    }
+
+    fn pattern(&mut self) -> String {
+        let server = ["s/", "t/"][self.roll(2)];
+        let rest = [
+            "*",
+            "a",
+            "a*",
+            "*b",
+            "**",
+            "resource:**",
+            "prompt:*",
+            "ab",
+            "client:*",
+        ][self.roll(9)];
+        if self.roll(12) == 0 {
+            "**".to_owned()
+        } else {
+            format!("{server}{rest}")
+        }
+    }
+
+    fn rule(&mut self, number: usize) -> String {
+        let agents = [
+            "",
+            "agents = [\"ada\"]\n",
+            "agents = [\"bob\"]\n",
+            "agents = [\"ada\", \"bob\"]\n",
+        ][self.roll(4)];
+        let tools = if self.roll(5) == 0 {
+            String::new()
+        } else {
+            format!("tools = [\"{}\"]\n", self.pattern())
+        };
+        let verdict = if self.roll(3) == 0 {
+            "deny = \"no\""
+        } else {
+            "allow = true"
+        };
+        format!("[[rules]]\nname = \"r{number}\"\n{agents}{tools}{verdict}\n")
+    }
+}
+
+const ASKED: [(&str, Target<'static>); 10] = [
+    ("s", Target::Tool("a")),
+    ("s", Target::Tool("ab")),
+    ("s", Target::Tool("b")),
+    ("t", Target::Tool("ab")),
+    ("t", Target::Tool("zz")),
+    ("s", Target::Resource("x:/a/b")),
+    ("t", Target::Prompt("p")),
+    ("s", Target::Client("roots")),
+    ("s", Target::Server),
+    ("t", Target::Server),
+];
+
+fn answers(policy: &Policy) -> Vec<bool> {
+    let asked = ["ada", "bob"]
+        .into_iter()
+        .flat_map(|agent| ASKED.map(|(server, target)| (agent, server, target)));
+    asked
+        .map(|(agent, server, target)| allowed(policy, agent, server, target))
+        .collect()
+}
+
+#[test]
+fn properties_of_random_policies() {
+    let mut dice = Dice(42);
+    let mut some = 0;
+    for _ in 0..400 {
+        let envelopes: Vec<String> = (0..3).map(|_| format!("\"{}\"", dice.pattern())).collect();
+        let head = |envelopes: &[String]| {
+            let list = envelopes.join(", ");
+            format!(
+                "[agents.ada]\nenvelope = {{ tools = [{list}] }}\n[agents.bob]\nenvelope = {{ tools = [\"**\"] }}\n[servers.s]\n[servers.t]\n"
+            )
+        };
+        let rules: Vec<String> = (0..1 + dice.roll(5))
+            .map(|number| dice.rule(number))
+            .collect();
+        let whole = answers(&policy(&(head(&envelopes) + &rules.concat())));
+        some += whole.iter().filter(|yes| **yes).count();
+
+        let mut turned = rules.clone();
+        turned.reverse();
+        assert_eq!(
+            whole,
+            answers(&policy(&(head(&envelopes) + &turned.concat()))),
+            "order matters"
+        );
+
+        let not_more = |narrower: &str| {
+            let narrow = answers(&policy(narrower));
+            let wider = whole
+                .iter()
+                .zip(&narrow)
+                .any(|(before, after)| !before && *after);
+            assert!(!wider, "narrowing allowed more:\n{narrower}");
+        };
+        not_more(&(head(&envelopes[..2]) + &rules.concat()));
+        let deny = format!(
+            "[[rules]]\nname = \"no\"\ntools = [\"{}\"]\ndeny = \"no\"\n",
+            dice.pattern()
+        );
+        not_more(&(head(&envelopes) + &rules.concat() + &deny));
+        if let Some(at) = rules.iter().position(|rule| rule.contains("allow")) {
+            let mut fewer = rules.clone();
+            fewer.remove(at);
+            not_more(&(head(&envelopes) + &fewer.concat()));
+        }
+    }
+    assert!(some > 500, "too little is allowed to mean anything: {some}");
+}
+
+#[test]
+fn what_is_callable_is_visible_and_reaches_its_server() {
+    let mut dice = Dice(7);
+    for _ in 0..400 {
+        let rules: String = (0..4).map(|number| dice.rule(number)).collect();
+        let policy = policy(&format!("{BASE}{rules}"));
+        for (server, target) in ASKED {
+            if allowed(&policy, "ada", server, target) {
+                assert!(visible(&policy, &request("ada", server, target)));
+                assert!(
+                    allowed(&policy, "ada", server, Target::Server),
+                    "{rules}\n{target:?}"
+                );
+            }
+        }
+    }
+}

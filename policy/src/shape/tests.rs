@@ -1,1 +1,43 @@
-//! t
+//! The schema and the check come from one table.
+
+use super::{Key, Node, Shape, schema};
+use crate::keys::{AGENTS, RULES};
+
+fn member<'a>(node: &'a Node, path: &[&str]) -> Option<&'a Node> {
+    let Some((first, rest)) = path.split_first() else {
+        return Some(node);
+    };
+    let Node::Object(members) = node else {
+        return None;
+    };
+    members
+        .iter()
+        .find(|(name, _)| name == first)
+        .and_then(|(_, node)| member(node, rest))
+}
+
+#[test]
+fn the_schema_knows_what_is_built_and_nothing_else() {
+    let schema = schema(&[AGENTS, RULES, Key::later("groups")]);
+    let rule = ["properties", "rules", "items", "properties"];
+    assert!(member(&schema, &[&rule[..], &["allow"]].concat()).is_some());
+    assert!(member(&schema, &[&rule[..], &["ask"]].concat()).is_none());
+    assert!(member(&schema, &["properties", "groups"]).is_none());
+    assert_eq!(
+        member(&schema, &["additionalProperties"]),
+        Some(&Node::Bool(false))
+    );
+}
+
+#[test]
+fn every_built_key_says_what_it_is_for() {
+    fn walk(keys: &[Key]) {
+        for key in keys.iter().filter(|key| key.built()) {
+            assert!(!key.doc.is_empty(), "{}", key.name);
+            if let Shape::Table(keys) | Shape::Names(keys) | Shape::Rows(keys) = key.shape {
+                walk(keys);
+            }
+        }
+    }
+    walk(&[AGENTS, RULES]);
+}

@@ -76,7 +76,7 @@ fn every_method_has_a_case() {
 async fn under_deny_all_nothing_reaches_the_upstream() {
     let upstream = willing().await;
     // A session opened while it was allowed; then the configuration closes.
-    let setup = Setup::new(&upstream.url()).server("other", &upstream.url());
+    let setup = Setup::new(&upstream.url());
     let mut gateway = Gateway::start(&setup).await;
     let session = Agent::legacy(&gateway).await.session;
     let nothing = [

@@ -2,7 +2,7 @@
 
 mod broken;
 
-use tests::agent::Whole;
+use tests::Whole;
 use tests::{Agent, Era, Gateway, Setup, Upstream};
 use tokio::net::TcpListener;
 

@@ -57,6 +57,9 @@ struct Scanner<'a, N> {
     body: &'a [u8],
     at: usize,
     bounds: &'a Bounds,
+    /// The innermost object or array that is open; at first what stands around the root.
+    top: Level,
+    /// Those around it.
     levels: [Level; DEPTH_MOST],
     depth: usize,
     members: usize,
@@ -82,13 +85,17 @@ pub(super) fn value(
         body,
         at: 0,
         bounds,
+        top: Level {
+            place: root,
+            ..Level::default()
+        },
         levels: [Level::default(); DEPTH_MOST],
         depth: 0,
         members: 0,
         keys: Keys::default(),
         notes,
     };
-    scanner.run(root)
+    scanner.run()
 }
 
 /// Scans an answer of which only the meaning must be certain.
@@ -110,10 +117,10 @@ impl Notes for Unnoted {
 // === impl Scanner ===
 
 impl<N: Notes> Scanner<'_, N> {
-    fn run(&mut self, root: Place) -> Result<(), Flaw> {
+    fn run(&mut self) -> Result<(), Flaw> {
         loop {
             self.space();
-            let opened = self.open(root)?;
+            let opened = self.open()?;
             if opened || !self.close()? {
                 continue;
             }
@@ -127,11 +134,11 @@ impl<N: Notes> Scanner<'_, N> {
     }
 
     /// Reads a scalar or opens a container; true where a first element or member is next.
-    fn open(&mut self, root: Place) -> Result<bool, Flaw> {
+    fn open(&mut self) -> Result<bool, Flaw> {
         let start = self.at;
         match self.peek() {
             Some(b'{') => {
-                self.push(true, root)?;
+                self.push(true)?;
                 self.space();
                 if self.peek() == Some(b'}') {
                     return Ok(false);
@@ -140,7 +147,7 @@ impl<N: Notes> Scanner<'_, N> {
                 Ok(true)
             }
             Some(b'[') => {
-                self.push(false, root)?;
+                self.push(false)?;
                 self.space();
                 Ok(self.peek() != Some(b']'))
             }
@@ -166,16 +173,11 @@ impl<N: Notes> Scanner<'_, N> {
     /// After a value: closes what ends here; true when the root has, false where another value is next.
     fn close(&mut self) -> Result<bool, Flaw> {
         loop {
-            let Some(level) = self
-                .depth
-                .checked_sub(1)
-                .and_then(|top| self.levels.get(top))
-                .copied()
-            else {
+            if self.depth == 0 {
                 return Ok(true);
-            };
+            }
             self.space();
-            match (self.peek(), level.is_object) {
+            match (self.peek(), self.top.is_object) {
                 (Some(b','), true) => {
                     self.at += 1;
                     self.space();
@@ -189,42 +191,36 @@ impl<N: Notes> Scanner<'_, N> {
                 (Some(b'}'), true) | (Some(b']'), false) => {
                     self.at += 1;
                     self.depth -= 1;
-                    self.keys.truncate(level.keys);
-                    self.noted(level.start);
+                    let around = self.levels.get(self.depth).copied().unwrap_or_default();
+                    let closed = std::mem::replace(&mut self.top, around);
+                    self.keys.truncate(closed.keys);
+                    self.noted(closed.start);
                 }
                 _ => return self.flaw(FlawKind::Syntax),
             }
         }
     }
 
-    fn push(&mut self, is_object: bool, root: Place) -> Result<(), Flaw> {
-        let place = match self
-            .depth
-            .checked_sub(1)
-            .and_then(|top| self.levels.get(top))
-        {
-            None => root,
-            Some(level) if level.is_object => Place::within(level.member),
-            // The items of a batch are envelopes too.
-            Some(level) => level.place,
-        };
-        let place = if is_object || self.depth == 0 {
-            place
-        } else {
-            Place::Other
+    fn push(&mut self, is_object: bool) -> Result<(), Flaw> {
+        let place = match (self.top.is_object, is_object) {
+            (true, true) => Place::within(self.top.member),
+            // The root, or an item of an array, where nothing has a meaning.
+            (false, true) => self.top.place,
+            (_, false) => Place::Other,
         };
         let flaw = Flaw::at(FlawKind::Depth, self.at);
         if self.depth >= self.bounds.depth {
             return Err(flaw);
         }
-        let level = self.levels.get_mut(self.depth).ok_or(flaw)?;
-        *level = Level {
+        let around = self.levels.get_mut(self.depth).ok_or(flaw)?;
+        let top = Level {
             is_object,
             place,
             member: None,
             start: self.at,
             keys: self.keys.len(),
         };
+        *around = std::mem::replace(&mut self.top, top);
         self.depth += 1;
         self.at += 1;
         Ok(())
@@ -249,10 +245,7 @@ impl<N: Notes> Scanner<'_, N> {
         if self.members > self.bounds.members {
             return Err(Flaw::at(FlawKind::Members, start));
         }
-        let top = self.depth.checked_sub(1);
-        let Some(level) = top.and_then(|top| self.levels.get_mut(top)) else {
-            return Err(Flaw::at(FlawKind::Syntax, start));
-        };
+        let level = &mut self.top;
         let object = Object {
             first: level.keys,
             start: level.start,
@@ -282,14 +275,7 @@ impl<N: Notes> Scanner<'_, N> {
 
     /// Tells of the value that has just ended, if its member is one with a meaning.
     fn noted(&mut self, start: usize) {
-        let level = self
-            .depth
-            .checked_sub(1)
-            .and_then(|top| self.levels.get(top));
-        if let Some(member) = level
-            .filter(|level| level.is_object)
-            .and_then(|level| level.member)
-        {
+        if let Some(member) = self.top.member {
             self.notes.note(member, Span::new(start, self.at));
         }
     }
