@@ -6,6 +6,6 @@ mod address;
 mod dial;
 mod tls;
 
-pub use address::is_public;
+pub use address::{embedded, is_public};
 pub use dial::{DialError, Dialer, Resolve, SystemResolver};
-pub use tls::{Identity, TlsError, client_config};
+pub use tls::{Identity, TlsError, client_config, handshake_fault, refuses_identity};

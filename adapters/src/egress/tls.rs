@@ -2,7 +2,8 @@
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{AlertDescription, CertificateError, ClientConfig, Error, RootCertStore};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
@@ -28,7 +29,7 @@ pub enum TlsError {
     },
     /// The parts do not fit together.
     #[error("{0}")]
-    Config(#[from] rustls::Error),
+    Config(#[from] Error),
 }
 
 /// Loaded once: reading them takes longer than a call.
@@ -63,11 +64,67 @@ pub fn client_config(
         Some(identity) => {
             let key = PrivateKeyDer::from_pem_file(&identity.key)
                 .map_err(|error| broken(&identity.key, &error))?;
-            builder.with_client_auth_cert(certificates(&identity.cert)?, key)?
+            builder
+                .with_client_auth_cert(certificates(&identity.cert)?, key)
+                .map_err(|error| broken(&identity.key, &error))?
         }
     };
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Arc::new(config))
+}
+
+/// Why a handshake failed, in our words: those of a certificate are the server's.
+#[must_use]
+pub fn handshake_fault(error: &io::Error) -> String {
+    let why = match rustls_error(error) {
+        Some(Error::InvalidCertificate(why)) => certificate_fault(why),
+        Some(Error::AlertReceived(alert)) => return format!("the server refused: {alert:?}"),
+        Some(Error::PeerIncompatible(_)) => "the server speaks no TLS that we do",
+        Some(_) => "the handshake failed",
+        None => "the server broke off the handshake",
+    };
+    why.to_owned()
+}
+
+/// Whether the server broke a connection because of our certificate. In TLS 1.3 it says so after the handshake.
+#[must_use]
+pub fn refuses_identity(error: &io::Error) -> bool {
+    matches!(
+        rustls_error(error),
+        Some(Error::AlertReceived(
+            AlertDescription::CertificateRequired
+                | AlertDescription::BadCertificate
+                | AlertDescription::UnsupportedCertificate
+                | AlertDescription::CertificateRevoked
+                | AlertDescription::CertificateExpired
+                | AlertDescription::CertificateUnknown
+                | AlertDescription::UnknownCA
+                | AlertDescription::AccessDenied
+        ))
+    )
+}
+
+fn rustls_error(error: &io::Error) -> Option<&Error> {
+    error.get_ref()?.downcast_ref()
+}
+
+fn certificate_fault(why: &CertificateError) -> &'static str {
+    match why {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "the server's certificate has expired"
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "the server's certificate is not valid yet"
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "the server's certificate is for another name"
+        }
+        // A signature by another key of that name is what a renewed authority looks like.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            "the server's certificate is of no known issuer; `ca` can name one"
+        }
+        _ => "the server's certificate is not valid",
+    }
 }
 
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {

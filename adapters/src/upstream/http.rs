@@ -49,6 +49,8 @@ pub struct HttpUpstream {
 
 /// A connection unused for this long is closed.
 const IDLE: Duration = Duration::from_secs(30);
+/// Streams that share a connection must learn that its other end has gone.
+const PING: Duration = Duration::from_secs(30);
 /// Read at once from a connection: ten thousand of them may be idle.
 const READ_MOST: usize = 64 * 1024;
 
@@ -59,9 +61,12 @@ impl HttpUpstream {
     ///
     /// # Errors
     ///
-    /// A URL that is none of ours, a certificate that cannot be used.
+    /// A URL that is none of ours or holds a credential, a certificate that cannot be used.
     pub fn new(settings: &Settings) -> Result<Self, String> {
         let url = &settings.url;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("the URL holds a user or a password".to_owned());
+        }
         let dialer = Dialer::new(url, &settings.allow_private, settings.connect)
             .ok_or_else(|| format!("`{url}` is no http or https URL"))?;
         let tls = if url.scheme() == "https" {
@@ -87,11 +92,13 @@ impl HttpUpstream {
             .unwrap_or_default();
         let host = HeaderValue::from_str(authority).map_err(|error| error.to_string())?;
         let client = Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .http1_max_buf_size(READ_MOST)
             .http2_initial_stream_window_size(256 * 1024)
             .http2_initial_connection_window_size(1024 * 1024)
+            .http2_keep_alive_interval(PING)
             .set_host(false)
             .build(Connector {
                 dialer: Arc::new(dialer),
@@ -129,6 +136,11 @@ fn explain(error: &hyper_util::client::legacy::Error) -> UpstreamError {
     while let Some(error) = cause {
         if let Some(known) = error.downcast_ref::<ConnectError>() {
             return known.explain();
+        }
+        if let Some(error) = error.downcast_ref::<io::Error>()
+            && egress::refuses_identity(error)
+        {
+            return UpstreamError::Tls(egress::handshake_fault(error));
         }
         cause = error.source();
     }
@@ -194,7 +206,7 @@ impl ConnectError {
             }
             Self::Dial(DialError::Unresolved(name)) => UpstreamError::Unresolved(name.clone()),
             Self::Dial(error) => UpstreamError::Connect(error.to_string()),
-            Self::Tls(error) => UpstreamError::Tls(error.to_string()),
+            Self::Tls(error) => UpstreamError::Tls(egress::handshake_fault(error)),
             Self::TlsTimedOut => UpstreamError::Tls(self.to_string()),
         }
     }
