@@ -85,7 +85,10 @@ pub const AGENT: &[Key] = &[
     ),
     Key::new(
         "identity",
-        Shape::OneOrMany(&Shape::Text(ANY)),
+        Shape::OneOrMany(&Shape::TableLater(
+            &Shape::Text(ANY),
+            "an identity by its claims",
+        )),
         "The identities it answers to; `local`: whoever calls from this machine.",
     ),
     Key::new(

@@ -77,6 +77,39 @@ pub(super) const PATH: Form = Form {
     },
 };
 
+/// A path in whose last part `*` stands for any name.
+pub(super) const INCLUDE: Form = Form {
+    name: "a path such as \"policy.d/*.toml\"",
+    pattern: Some(r"\S"),
+    check: |text| {
+        (PATH.check)(text)?;
+        let folder = text.rsplit_once('/').map_or("", |(folder, _)| folder);
+        fault(
+            !folder.contains('*') && !text.ends_with('/'),
+            text,
+            "has `*` in a folder, or names no file",
+            "`*` stands for names in the last part of a path only",
+        )
+    },
+};
+
+/// With what calls go out.
+pub(super) const CREDENTIAL: Form = Form {
+    name: "a string",
+    pattern: Some("^none$"),
+    check: |text| match text {
+        "none" => Ok(()),
+        _ => Err(Fault::new(
+            format!(
+                "`{}`: credentials are not in this version",
+                text.escape_debug()
+            ),
+            "write `none` or leave the key out",
+        )
+        .of(policy::Code::NotInThisVersion)),
+    },
+};
+
 /// The MCP endpoint of a server.
 pub(super) const URL: Form = Form {
     name: "a URL such as \"https://tools.example.com/mcp\"",

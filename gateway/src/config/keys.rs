@@ -1,6 +1,8 @@
 //! Every key of the file: one table that the check, the JSON Schema and the example are held against.
 
-use super::form::{ADDRESS, DURATION, HOST, NETWORK, ORIGIN, PATH, PUBLIC_URL, SIZE, URL};
+use super::form::{
+    ADDRESS, CREDENTIAL, DURATION, HOST, INCLUDE, NETWORK, ORIGIN, PATH, PUBLIC_URL, SIZE, URL,
+};
 use policy::keys::{AGENTS, GROUPS, RULES, TESTS};
 use policy::shape::{ANY, Choice, Key, Shape};
 
@@ -92,7 +94,7 @@ const GATEWAY: &[Key] = &[
     Key::new("admin", Shape::Text(ADDRESS), "Where operators are served; never the agents' port.").default("\"127.0.0.1:15000\""),
     Key::new("public_url", Shape::Text(PUBLIC_URL), "What agents call the gateway; no path.").default("\"http://127.0.0.1:3000\""),
     Key::new("data_dir", Shape::Text(PATH), "Where state is kept; one process each.").default("\"hopgate-data\""),
-    Key::new("state", Shape::Choice(&[Choice::new("memory")]), "Where state is shared.").default("\"memory\""),
+    Key::new("state", Shape::TableLater(&Shape::Choice(&[Choice::new("memory")]), "state shared by several gateways"), "Where state is shared.").default("\"memory\""),
     Key::new("tls", Shape::Table(PAIR), "Serve agents over TLS; re-read when a file changes."),
     Key::new("hosts", Shape::List(&Shape::Text(HOST)), "Names accepted in `Host`; empty: the public URL's, and loopback names when listening there.").default("[]"),
     Key::new("origins", Shape::List(&Shape::Text(ORIGIN)), "Web origins that may call, by CORS.").default("[]"),
@@ -156,7 +158,7 @@ const SERVER: &[Key] = &[
     .default("\"auto\""),
     Key::new(
         "credential",
-        Shape::Choice(&[Choice::new("none")]),
+        Shape::Text(CREDENTIAL),
         "The credential calls go out with; `none` says so on purpose.",
     ),
     Key::new(
@@ -200,7 +202,7 @@ const SERVER: &[Key] = &[
 pub(crate) const ROOT: &[Key] = &[
     Key::new(
         "include",
-        FILES,
+        Shape::OneOrMany(&Shape::Text(INCLUDE)),
         "More files with the same tables; `*` in the last part of a path stands for any name.",
     ),
     Key::new("gateway", Shape::Table(GATEWAY), "The gateway itself."),

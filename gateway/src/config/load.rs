@@ -1,6 +1,7 @@
 //! Reads the files: the main one, what it includes, and what its values point at. Each is read once.
 
 use super::Config;
+use super::file;
 use super::keys::ROOT;
 use super::resolve::Resolver;
 use aws_lc_rs::digest::{Context, SHA256};
@@ -11,8 +12,6 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A file larger than this is no configuration.
-const BYTES_MOST: u64 = 8 << 20;
 /// Files that may be included.
 const FILES_MOST: usize = 1_000;
 
@@ -120,8 +119,16 @@ impl Reading {
 
     /// Reads one file; what cannot be read is a mistake at the place that names it.
     fn file(&mut self, path: &Path, named: Option<Span>) -> bool {
+        // Two patterns may mean one file, and one of them the main file itself.
+        let known = |other: &PathBuf| {
+            path.canonicalize()
+                .is_ok_and(|path| other.canonicalize().is_ok_and(|other| other == path))
+        };
+        if self.files.iter().any(known) {
+            return true;
+        }
         self.files.push(path.to_owned());
-        let text = match read(path) {
+        let text = match file::read(path) {
             Ok(_) if self.sources.len() >= FILES_MOST => {
                 Err("too many files are included".to_owned())
             }
@@ -130,7 +137,7 @@ impl Reading {
         match text {
             Ok(text) => {
                 self.sources
-                    .push(Source::new(path.display().to_string(), text));
+                    .push(Source::new(path.display().to_string(), text.as_str()));
                 true
             }
             Err(why) => {
@@ -148,19 +155,6 @@ impl Reading {
 
 fn includes(table: &Table) -> &[Value] {
     table.items("include")
-}
-
-/// The text of a regular file of sensible size.
-fn read(path: &Path) -> Result<String, String> {
-    let facts = std::fs::metadata(path).map_err(|error| error.to_string())?;
-    if !facts.is_file() {
-        return Err("not a regular file".to_owned());
-    }
-    if facts.len() > BYTES_MOST {
-        return Err("larger than 8 MiB".to_owned());
-    }
-    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-    String::from_utf8(bytes).map_err(|_| "not UTF-8".to_owned())
 }
 
 /// The files a path with `*` in its last part stands for, in order.

@@ -3,6 +3,7 @@
 //! `load` reads the files, `keys` says what may be written, `resolve` turns the tree into these types; nothing here is
 //! checked again afterwards.
 
+mod file;
 mod form;
 mod keys;
 mod load;

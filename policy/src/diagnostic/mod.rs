@@ -2,12 +2,11 @@
 //!
 //! Messages are lower case, without a full stop, with input in backticks and without names of Rust types.
 
+mod blank;
 mod record;
 mod render;
 #[cfg(test)]
 mod tests;
-
-use std::sync::Arc;
 
 use crate::document::Source;
 
@@ -217,13 +216,19 @@ impl Report {
         diagnostics
             .sort_by(|a, b| (a.span(), a.code, &a.message).cmp(&(b.span(), b.code, &b.message)));
         diagnostics.dedup();
-        for span in diagnostics
-            .iter()
-            .filter(|one| one.code == Code::LiteralSecret)
-            .filter_map(Diagnostic::span)
-        {
-            if let Some(source) = sources.get_mut(span.source) {
-                source.text = blank(&source.text, span);
+        for (number, source) in sources.iter_mut().enumerate() {
+            let secrets = diagnostics
+                .iter()
+                .filter(|one| one.code == Code::LiteralSecret)
+                .filter_map(Diagnostic::span)
+                .filter(|span| span.source == number)
+                .map(|span| span.start..span.end);
+            let secrets: Vec<_> = blank::likely(&source.text)
+                .into_iter()
+                .chain(secrets)
+                .collect();
+            if !secrets.is_empty() {
+                source.text = blank::ranges(&source.text, &secrets);
             }
         }
         Self {
@@ -268,15 +273,4 @@ impl Report {
             .filter(|one| one.severity == severity)
             .count()
     }
-}
-
-/// The text with one range starred out, bytes and lines kept so that spans stay true.
-fn blank(text: &Arc<str>, span: Span) -> Arc<str> {
-    let bytes = text.bytes().enumerate();
-    let starred = bytes.map(|(at, byte)| match byte {
-        b'\n' | b'\r' => byte,
-        _ if (span.start..span.end).contains(&at) => b'*',
-        _ => byte,
-    });
-    String::from_utf8_lossy(&starred.collect::<Vec<u8>>()).into()
 }

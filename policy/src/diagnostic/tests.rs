@@ -86,3 +86,30 @@ fn a_span_of_nowhere_brings_nothing_down() {
         assert_eq!(report.records().len(), 1);
     }
 }
+
+#[test]
+fn secrets_beside_a_mistake_are_not_shown_either() {
+    let lines = [
+        "state = { redis = \"rediss://me:hunter2@cache/0\" }",
+        "state = { redis = 'rediss://hunter2@cache?x=1' } # \u{e9}",
+        "x = { password = \"hunter2\" }",
+        "x = { \"api-key\" = 'hunter2' }",
+        "clientSecret=\"hunter2",
+        "a = \"b@c\"\nx = { admin_token=\t\"hunter2\"}",
+    ];
+    for line in lines {
+        let whole = Span {
+            source: 0,
+            start: 0,
+            end: line.len(),
+        };
+        let one = Diagnostic::error(Code::NotInThisVersion, whole, "not in this version");
+        let report = Report::new(vec![Source::new("f", line)], vec![one]);
+        assert!(!report.human(false).contains("hunter2"), "{line}");
+        assert!(report.human(false).contains("***"), "{line}");
+        assert_eq!(report.records()[0].places[0].text.len(), line.len());
+    }
+    let plain = "admin_token = { file = \"a.token\" }\nurl = \"https://a.example/@me\"\n";
+    let report = Report::new(vec![Source::new("f", plain)], Vec::new());
+    assert_eq!(&*report.sources[0].text, plain);
+}

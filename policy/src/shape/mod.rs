@@ -63,8 +63,8 @@ pub enum Shape {
     Names(&'static [Key]),
     /// `[[…]]`.
     Rows(&'static [Key]),
-    /// Checked by someone else, who owns it.
-    Elsewhere(&'static Shape),
+    /// This, and in a later version a table, which is what the words say.
+    TableLater(&'static Shape, &'static str),
     /// Not looked at: the key is refused as a whole.
     Unbuilt,
 }

@@ -94,7 +94,7 @@ fn shape(of: &Shape) -> Vec<(&'static str, Node)> {
             ("type", text("array")),
             ("items", Node::Object(table(keys))),
         ],
-        Shape::Elsewhere(inner) => shape(inner),
+        Shape::TableLater(inner, _) => shape(inner),
         Shape::Unbuilt => Vec::new(),
     }
 }

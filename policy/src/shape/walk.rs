@@ -78,7 +78,7 @@ impl Walk {
     fn value(&mut self, shape: &Shape, value: &Value) {
         match (shape, &value.datum) {
             (Shape::Bool, Datum::Bool(_)) | (Shape::True, Datum::Bool(true)) => {}
-            (Shape::Elsewhere(_) | Shape::Unbuilt, _) => {}
+            (Shape::Unbuilt, _) => {}
             (Shape::True, Datum::Bool(false)) => self.out.push(
                 Diagnostic::error(
                     Code::InvalidValue,
@@ -100,6 +100,14 @@ impl Walk {
             }
             (Shape::SecretFile, Datum::Text(_)) => self.literal_secret(value),
             (Shape::SecretFile, Datum::Table(table)) => self.secret_file(table, value.span),
+            (Shape::TableLater(_, what), Datum::Table(_)) => {
+                let message = format!("{what} is not in this version");
+                let help = "write a string, or leave it out";
+                self.out.push(
+                    Diagnostic::error(Code::NotInThisVersion, value.span, message).help(help),
+                );
+            }
+            (Shape::TableLater(inner, _), _) => self.value(inner, value),
             (Shape::List(item), Datum::List(items)) => {
                 items.iter().for_each(|one| self.value(item, one))
             }
@@ -250,7 +258,7 @@ fn words(shape: &Shape) -> &'static str {
         Shape::Choice(_) => "a string",
         Shape::SecretFile => "`{ file = \"path\" }`",
         Shape::List(_) => "a list",
-        Shape::OneOrMany(inner) | Shape::Elsewhere(inner) => words(inner),
+        Shape::OneOrMany(inner) | Shape::TableLater(inner, _) => words(inner),
         Shape::Table(_) | Shape::Names(_) => "a table",
         Shape::Rows(_) => "a list of tables",
         Shape::Unbuilt => "nothing",

@@ -5,8 +5,8 @@
 mod server;
 mod values;
 
-use super::form;
 use super::{Agent, Config, Deadlines, Gateway, Identity, InboundTls, KeyFile, Log};
+use super::{file, form};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use policy::document::{Entry, Table, Value};
@@ -30,6 +30,9 @@ pub(super) struct Resolver<'a> {
 
 /// How an agent's `identity` names the caller from this machine.
 const LOCAL: &str = "local";
+
+/// The fewest letters of an operators' token.
+const TOKEN_LEAST: usize = 16;
 
 // === impl Resolver ===
 
@@ -114,7 +117,7 @@ impl<'a> Resolver<'a> {
             keys: self.keys(table.items("keys")),
             admin_token: table
                 .value("admin_token")
-                .and_then(|value| self.secret(value)),
+                .and_then(|value| self.token(value)),
             metrics_open: table.text("metrics") == Some("open"),
             bounds: bounds(table.table("bounds")),
             deadlines: deadlines(table.table("deadlines"), &Deadlines::default()),
@@ -202,10 +205,10 @@ impl<'a> Resolver<'a> {
     fn keys(&mut self, rows: &[Value]) -> Vec<KeyFile> {
         let mut keys: Vec<KeyFile> = Vec::new();
         for table in rows.iter().filter_map(Value::table) {
-            let (Some(id), Some(file)) = (table.value("id"), table.value("file")) else {
+            let (Some(id), Some(place)) = (table.value("id"), table.value("file")) else {
                 continue;
             };
-            let (Some(name), Some(path)) = (id.text(), self.path(file)) else {
+            let (Some(name), Some(path)) = (id.text(), self.path(place)) else {
                 continue;
             };
             let plain = !name.is_empty()
@@ -218,14 +221,9 @@ impl<'a> Resolver<'a> {
                 self.diagnostics
                     .push(Diagnostic::error(Code::InvalidValue, id.span, message).help(help));
             }
-            let text = Zeroizing::new(std::fs::read_to_string(&path).unwrap_or_default());
-            let secret = STANDARD.decode(text.trim()).map(Zeroizing::new);
-            if !secret.is_ok_and(|secret| secret.len() == 32) {
-                let one = Diagnostic::error(
-                    Code::InvalidValue,
-                    file.span,
-                    "the file does not hold 32 bytes in base64",
-                );
+            // What cannot be read was said where the path was found.
+            if let Some(why) = file::read(&path).ok().and_then(|text| weak_key(&text)) {
+                let one = Diagnostic::error(Code::InvalidValue, place.span, why);
                 self.diagnostics
                     .push(one.help("make one with `hopgate key new`"));
             }
@@ -247,6 +245,18 @@ impl<'a> Resolver<'a> {
         })
     }
 
+    /// A token that operators show: what could be guessed is none.
+    fn token(&mut self, value: &Value) -> Option<PathBuf> {
+        let path = self.secret(value)?;
+        if file::read(&path).is_ok_and(|text| text.trim().len() < TOKEN_LEAST) {
+            let message = format!("the token in the file has fewer than {TOKEN_LEAST} letters");
+            let one = Diagnostic::error(Code::InvalidValue, value.span, message);
+            self.diagnostics
+                .push(one.help("make one with `hopgate key new`"));
+        }
+        Some(path)
+    }
+
     fn secret(&mut self, value: &Value) -> Option<PathBuf> {
         self.path(value.table()?.value("file")?)
     }
@@ -259,14 +269,27 @@ impl<'a> Resolver<'a> {
     fn path(&mut self, value: &Value) -> Option<PathBuf> {
         let path = self.folder.join(value.text()?);
         self.files.push(path.clone());
-        if let Err(error) = std::fs::File::open(&path) {
-            let message = format!("`{}`: {error}", path.display());
+        if let Err(why) = file::read(&path) {
+            let message = format!("`{}`: {why}", path.display());
             let one = Diagnostic::error(Code::UnreachableReference, value.span, message);
             self.diagnostics
                 .push(one.help("paths are relative to the configuration's folder"));
         }
         Some(path)
     }
+}
+
+/// Why a text is no key, if it is none.
+fn weak_key(text: &str) -> Option<&'static str> {
+    let secret = STANDARD.decode(text.trim()).map(Zeroizing::new);
+    let Some(secret) = secret.ok().filter(|secret| secret.len() == 32) else {
+        return Some("the file does not hold 32 bytes in base64");
+    };
+    let mut seen = secret.to_vec();
+    seen.sort_unstable();
+    seen.dedup();
+    // 32 random bytes have fewer than 16 different values once in more tries than will ever be made.
+    (seen.len() < 16).then_some("the key in the file is not random")
 }
 
 fn unknown_identity(matcher: &policy::model::Matcher) -> Diagnostic {
