@@ -33,7 +33,8 @@ pub(super) fn options(call: &Call, method: Option<Method>) -> Options {
         .bounds;
     Options {
         limit: bounds.answer,
-        whole: list_kind(method).is_some() || method == Some(Method::Initialize),
+        // On a resumed stream the request may be unknown here: then every list is looked for.
+        whole: list_kind(method).is_some() || matches!(method, Some(Method::Initialize) | None),
     }
 }
 
