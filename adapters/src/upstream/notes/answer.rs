@@ -45,18 +45,14 @@ impl Answer {
 
     /// A result.
     pub(super) fn result(id: &Value, result: &Value) -> Self {
-        Self::json(
-            StatusCode::OK,
-            &json!({ "jsonrpc": "2.0", "id": id, "result": result }),
-        )
+        Self::json(StatusCode::OK, &self::result(id, result))
     }
 
     /// A JSON-RPC error: code and message.
     pub(super) fn error(status: StatusCode, id: &Value, (code, message): (i64, &str)) -> Self {
-        let error = json!({ "code": code, "message": message });
         Self::json(
             status,
-            &json!({ "jsonrpc": "2.0", "id": id, "error": error }),
+            &error(id, &json!({ "code": code, "message": message })),
         )
     }
 
@@ -97,6 +93,16 @@ impl Answer {
         }
         response
     }
+}
+
+/// A response with a result.
+pub(super) fn result(id: &Value, result: &Value) -> Value {
+    json!({ "jsonrpc": "2.0", "id": id, "result": result })
+}
+
+/// A response with an error.
+pub(super) fn error(id: &Value, error: &Value) -> Value {
+    json!({ "jsonrpc": "2.0", "id": id, "error": error })
 }
 
 /// A message as an event.

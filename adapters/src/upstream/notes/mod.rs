@@ -4,6 +4,7 @@
 //! subscriptions, the errors of each revision.
 
 mod answer;
+mod count;
 mod json;
 mod legacy;
 mod modern;
@@ -14,8 +15,11 @@ mod store;
 mod tests;
 
 use super::{BoxFuture, Exchange, ReplyBody, Upstream, UpstreamError};
+use crate::wire::code;
+use crate::wire::revision::{Era, Revision};
 use ::http::{HeaderMap, Method as Verb, Response, StatusCode};
 use answer::Answer;
+use json::at;
 use serde_json::Value;
 use std::sync::Arc;
 use store::Store;
@@ -46,23 +50,31 @@ impl Notes {
         match exchange.method {
             Verb::GET => legacy::listen(&self.store, &exchange.headers),
             Verb::DELETE => legacy::end(&self.store, &exchange.headers),
-            _ => match serde_json::from_slice(&exchange.body) {
+            Verb::POST => match serde_json::from_slice(&exchange.body) {
                 Ok(message) => self.post(&exchange.headers, &message),
                 Err(_) => Answer::error(
                     StatusCode::BAD_REQUEST,
                     &Value::Null,
-                    (-32700, "Parse error"),
+                    (code::PARSE_ERROR, "Parse error"),
                 ),
             },
+            _ => Answer::empty(StatusCode::METHOD_NOT_ALLOWED),
         }
     }
 
+    /// The era is chosen anew for every request.
     fn post(&self, headers: &HeaderMap, message: &Value) -> Answer {
-        let version = message
-            .pointer("/params/_meta")
-            .and_then(|meta| meta.get(VERSION));
+        let version = at(message, "/params/_meta").get(VERSION);
+        let header = headers
+            .get("mcp-protocol-version")
+            .and_then(|version| Revision::parse(version.to_str().ok()?));
         match version.and_then(Value::as_str) {
             Some(version) => modern::post(&self.store, headers, message, version),
+            None if header.is_some_and(|revision| revision.era() == Era::Modern) => Answer::error(
+                StatusCode::BAD_REQUEST,
+                at(message, "/id"),
+                (code::INVALID_PARAMS, "`_meta` lacks protocolVersion"),
+            ),
             None => legacy::post(&self.store, headers, message),
         }
     }

@@ -1,8 +1,9 @@
 //! The sample server in revision 2026-07-28: every request says everything, and headers repeat the body.
 
-use super::answer::{Answer, event};
+use super::answer::{Answer, error, event};
+use super::count::count;
 use super::json::{at, set};
-use super::legacy::{capabilities, count, info};
+use super::legacy::{capabilities, info, missing};
 use super::operation::{Outcome, perform};
 use super::store::Store;
 use crate::wire::code;
@@ -38,12 +39,9 @@ pub(super) fn post(
     }
     if version != Revision::V2026_07_28.as_str() {
         let data = json!({ "supported": [Revision::V2026_07_28.as_str()], "requested": version });
-        let error = json!({ "code": code::UNSUPPORTED_PROTOCOL_VERSION, "message": "Unsupported protocol version",
+        let why = json!({ "code": code::UNSUPPORTED_PROTOCOL_VERSION, "message": "Unsupported protocol version",
             "data": data });
-        return Answer::json(
-            StatusCode::BAD_REQUEST,
-            &json!({ "jsonrpc": "2.0", "id": id, "error": error }),
-        );
+        return Answer::json(StatusCode::BAD_REQUEST, &error(id, &why));
     }
     if !message
         .pointer("/params/_meta")
@@ -57,10 +55,14 @@ pub(super) fn post(
         "subscriptions/listen" => listen(store, id, at(message, "/params")),
         _ => match perform(store, headers, method, at(message, "/params")) {
             Some(Outcome::Result(result)) => Answer::result(id, &complete(method, result)),
-            // Not found is a matter of parameters in this revision.
-            Some(Outcome::Error(_, why)) => {
+            Some(Outcome::Invalid(why)) => {
                 Answer::error(StatusCode::OK, id, (code::INVALID_PARAMS, why))
             }
+            // Not found is a matter of parameters in this revision.
+            Some(Outcome::Missing(uri)) => Answer::json(
+                StatusCode::OK,
+                &error(id, &missing(code::INVALID_PARAMS, &uri)),
+            ),
             Some(Outcome::Counting(counting)) => {
                 count(counting, id.clone(), complete(method, json!({})))
             }

@@ -1,5 +1,6 @@
 //! What the sample server can do, whatever the era: tools, resources, a prompt.
 
+use super::count::Counting;
 use super::json::at;
 use super::store::Store;
 use ::http::HeaderMap;
@@ -11,18 +12,12 @@ use std::time::Duration;
 pub(super) enum Outcome {
     /// A result, without what an era adds to it.
     Result(Value),
-    /// A JSON-RPC error.
-    Error(i64, &'static str),
+    /// The parameters do not fit.
+    Invalid(&'static str),
+    /// There is no resource of this URI.
+    Missing(String),
     /// Counting, with progress on the way.
     Counting(Counting),
-}
-
-/// A slow count.
-#[derive(Debug, Clone)]
-pub(super) struct Counting {
-    pub(super) to: u64,
-    pub(super) every: Duration,
-    pub(super) token: Option<Value>,
 }
 
 /// Numbers counted at most, and the longest pause between two.
@@ -94,7 +89,7 @@ fn call(store: &Store, headers: &HeaderMap, params: &Value) -> Outcome {
         Some("list_notes") => Ok(store.titles().join("\n")),
         Some("whoami") => Ok(whoami(headers, params)),
         Some("count_slowly") => return count(params),
-        _ => return Outcome::Error(-32602, "Unknown tool"),
+        _ => return Outcome::Invalid("Unknown tool"),
     };
     Outcome::Result(match done {
         Ok(text) => json!({ "content": [{ "type": "text", "text": text }] }),
@@ -112,7 +107,7 @@ fn count(params: &Value) -> Outcome {
     };
     let (to, every) = (number("to", 0), number("every_ms", 100));
     if to == 0 || to > COUNT_MOST || every > PAUSE_MOST {
-        return Outcome::Error(-32602, "`to` is 1 to 1000, `every_ms` up to 60000");
+        return Outcome::Invalid("`to` is 1 to 1000, `every_ms` up to 60000");
     }
     let token = params.pointer("/_meta/progressToken").cloned();
     Outcome::Counting(Counting {
@@ -122,15 +117,15 @@ fn count(params: &Value) -> Outcome {
     })
 }
 
-/// Names of headers with their values, but of a credential only its scheme and length; names of `_meta` keys.
+/// Names of headers with their values, but of a secret only its scheme and length; names of `_meta` keys.
 fn whoami(headers: &HeaderMap, params: &Value) -> String {
     let mut lines: Vec<String> = headers
         .iter()
         .map(|(name, value)| {
             let value = String::from_utf8_lossy(value.as_bytes());
-            if name == ::http::header::AUTHORIZATION {
-                let (scheme, credential) = value.split_once(' ').unwrap_or(("", &value));
-                format!("{name}: {scheme} ({} characters)", credential.len())
+            if is_secret(name.as_str()) {
+                let (scheme, secret) = value.split_once(' ').unwrap_or(("", &value));
+                format!("{name}: {scheme} ({} characters)", secret.len())
             } else {
                 format!("{name}: {value}")
             }
@@ -143,6 +138,13 @@ fn whoami(headers: &HeaderMap, params: &Value) -> String {
             .flat_map(|meta| meta.keys().map(|key| format!("_meta: {key}"))),
     );
     lines.join("\n")
+}
+
+/// A credential may be injected into any header, so the name alone must tell.
+fn is_secret(header: &str) -> bool {
+    ["auth", "cookie", "key", "secret", "session", "token"]
+        .iter()
+        .any(|word| header.contains(word))
 }
 
 fn resources(store: &Store) -> Value {
@@ -172,7 +174,7 @@ fn read(store: &Store, params: &Value) -> Outcome {
         Some(text) => Outcome::Result(
             json!({ "contents": [{ "uri": uri, "mimeType": "text/plain", "text": text }] }),
         ),
-        None => Outcome::Error(-32002, "Resource not found"),
+        None => Outcome::Missing(uri.to_owned()),
     }
 }
 
@@ -182,7 +184,7 @@ fn prompt(store: &Store, params: &Value) -> Outcome {
         (Some("summarize"), Some(text)) => Outcome::Result(json!({ "messages": [
             { "role": "user", "content": { "type": "text", "text": format!("Summarize this note:\n{text}") } }
         ] })),
-        (Some("summarize"), None) => Outcome::Error(-32602, "there is no such note"),
-        _ => Outcome::Error(-32602, "Unknown prompt"),
+        (Some("summarize"), None) => Outcome::Invalid("there is no such note"),
+        _ => Outcome::Invalid("Unknown prompt"),
     }
 }

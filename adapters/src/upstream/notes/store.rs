@@ -1,8 +1,10 @@
 //! The notes themselves, the sessions that are open, and word of every change.
 
-use std::collections::{BTreeMap, HashSet};
+use crate::wire::revision::Revision;
+use std::collections::{BTreeMap, HashMap};
+use std::convert::Infallible;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, oneshot};
 
 /// Notes kept at most.
 const NOTES_MOST: usize = 1_000;
@@ -15,8 +17,16 @@ const SESSIONS_MOST: usize = 100_000;
 #[derive(Debug)]
 pub(super) struct Store {
     notes: Mutex<BTreeMap<String, String>>,
-    sessions: Mutex<HashSet<String>>,
+    sessions: Mutex<HashMap<String, Session>>,
     changed: broadcast::Sender<()>,
+}
+
+/// A session of the revisions with `initialize`.
+#[derive(Debug)]
+struct Session {
+    revision: Revision,
+    /// Its GET stream lives as long as this does.
+    stream: Option<oneshot::Sender<Infallible>>,
 }
 
 // === impl Store ===
@@ -78,8 +88,8 @@ impl Store {
         self.changed.subscribe()
     }
 
-    /// Opens a session.
-    pub(super) fn open(&self) -> Option<String> {
+    /// Opens a session that speaks `revision`.
+    pub(super) fn open(&self, revision: Revision) -> Option<String> {
         let mut bytes = [0; 16];
         aws_lc_rs::rand::fill(&mut bytes).ok()?;
         let id: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -87,16 +97,29 @@ impl Store {
         if sessions.len() >= SESSIONS_MOST {
             sessions.clear();
         }
-        sessions.insert(id.clone());
+        let session = Session {
+            revision,
+            stream: None,
+        };
+        sessions.insert(id.clone(), session);
         Some(id)
     }
 
-    pub(super) fn is_open(&self, session: &str) -> bool {
-        lock(&self.sessions).contains(session)
+    /// What an open session speaks.
+    pub(super) fn revision(&self, session: &str) -> Option<Revision> {
+        Some(lock(&self.sessions).get(session)?.revision)
+    }
+
+    /// Begins the stream of a session. What is returned resolves when a later stream takes its place, since each
+    /// message goes out on one stream only, or when the session ends.
+    pub(super) fn stream(&self, session: &str) -> Option<oneshot::Receiver<Infallible>> {
+        let (alive, ended) = oneshot::channel();
+        lock(&self.sessions).get_mut(session)?.stream = Some(alive);
+        Some(ended)
     }
 
     pub(super) fn close(&self, session: &str) -> bool {
-        lock(&self.sessions).remove(session)
+        lock(&self.sessions).remove(session).is_some()
     }
 
     fn tell(&self) {
