@@ -156,8 +156,8 @@ async fn replicas_share_sessions_through_a_key_ring() {
         std::fs::write(&file, base64).unwrap();
         format!("{{ id = \"{name}\", file = \"{}\" }}", file.display())
     };
-    let old = key("k1", &format!("{}A=\n", "A".repeat(42)));
-    let new = key("k2", &format!("{}A=\n", "B".repeat(42)));
+    let old = key("k1", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n");
+    let new = key("k2", "ZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXp7fH1+f4CBgoM=\n");
     let one = Setup::new(&upstream.url()).gateway(&format!("keys = [{old}]"));
     let two = Setup::new(&upstream.url()).gateway(&format!("keys = [{new}, {old}]"));
     let three = Setup::new(&upstream.url()).gateway(&format!("keys = [{new}]"));
