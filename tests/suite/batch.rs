@@ -113,6 +113,18 @@ async fn other_revisions_have_no_batches() {
     assert!(upstream.received().is_empty());
 }
 
+/// What the session negotiated counts, not what a later header claims.
+#[tokio::test]
+async fn a_header_does_not_change_what_was_negotiated() {
+    let (gateway, upstream) = pair().await;
+    let mut agent = Agent::legacy_at(&gateway, "2025-06-18").await;
+    upstream.forget();
+    "2025-03-26".clone_into(&mut agent.revision);
+    let answer = agent.post(&format!("[{}]", call("1", "echo"))).await;
+    assert_eq!((answer.status(), answer.code()), (400, Some(-32600)));
+    assert!(upstream.received().is_empty());
+}
+
 #[tokio::test]
 async fn a_batch_without_requests_is_only_accepted() {
     let (gateway, upstream) = pair().await;

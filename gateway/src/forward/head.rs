@@ -75,9 +75,9 @@ async fn answer(
     }
     match media {
         Media::Events if status == StatusCode::OK => {
-            let headers = headers(&call, &head, shared);
-            let slot = call.slot.is_none();
             let mut call = call;
+            let headers = headers(&mut call, &head, shared);
+            let slot = call.slot.is_none();
             if slot {
                 let most = call
                     .authorized
@@ -94,7 +94,8 @@ async fn answer(
             Ok(stream(call, headers, body, shared))
         }
         Media::Json => {
-            let headers = headers(&call, &head, shared);
+            let mut call = call;
+            let headers = headers(&mut call, &head, shared);
             match plain::read(call, status, body, shared).await {
                 Ok(content) => Ok(Forwarded {
                     head: parts(status, headers),
@@ -195,7 +196,8 @@ async fn listening(
     let status = head.status;
     match (status, media) {
         (StatusCode::OK, Media::Events) => {
-            let headers = headers(&call, &head, shared);
+            let mut call = call;
+            let headers = headers(&mut call, &head, shared);
             Ok(stream(call, headers, body, shared))
         }
         (StatusCode::METHOD_NOT_ALLOWED, _) => Ok(not_allowed(&head)),
@@ -253,7 +255,7 @@ fn stream(call: Call, mut headers: HeaderMap, body: ReplyBody, shared: &Shared) 
 }
 
 /// The headers the caller may have, the session id sealed for its owner.
-fn headers(call: &Call, head: &Parts, shared: &Shared) -> HeaderMap {
+fn headers(call: &mut Call, head: &Parts, shared: &Shared) -> HeaderMap {
     let mut to = HeaderMap::with_capacity(8);
     for name in PASSED {
         if let Some(value) = head.headers.get(&name) {
@@ -270,7 +272,7 @@ fn headers(call: &Call, head: &Parts, shared: &Shared) -> HeaderMap {
         let keys = &bound.asked().context().snapshot.keys;
         let sealed = keys.seal(owner, Kind::Session, own.as_bytes());
         if let Some(value) = sealed.and_then(|sealed| HeaderValue::from_str(&sealed).ok()) {
-            shared.tasks.begin(owner, own);
+            call.begun = Some(shared.tasks.begin(owner, own));
             to.insert(SESSION, value);
         }
     }

@@ -179,7 +179,7 @@ impl Call {
             let _first = session.memory.opening().await;
             return upstream.exchange(exchange).await;
         }
-        session.memory.in_order().await;
+        session.memory.in_order(self.method()).await;
         upstream.exchange(exchange).await
     }
 

@@ -12,7 +12,7 @@ use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{RwLock, RwLockWriteGuard};
+use tokio::sync::{Notify, RwLock, RwLockWriteGuard};
 use tokio::time::{Instant, timeout};
 
 /// Requests one session may leave open in either direction; the oldest is forgotten beyond it.
@@ -21,6 +21,9 @@ const OPEN_MOST: usize = 256;
 const IDLE: Duration = Duration::from_secs(60 * 60);
 /// How long a request waits for the GET stream before it.
 const OPENING_MOST: Duration = Duration::from_secs(1);
+/// How long the first call of a session waits for the GET stream that clients send beside it: on a connection of its
+/// own it may arrive later, and a server's question would then find nobody listening.
+const HEAD_START: Duration = Duration::from_millis(10);
 const SHARDS: usize = 16;
 
 /// What one session remembers.
@@ -31,6 +34,10 @@ pub(crate) struct Session {
     opening: RwLock<()>,
     /// Whether somebody has waited for it long enough.
     waited: AtomicBool,
+    /// Whether `initialize` was answered here and neither a GET stream nor a call has followed.
+    fresh: AtomicBool,
+    /// Wakes the first call when the GET stream comes.
+    listening: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -133,14 +140,21 @@ impl Session {
     /// Keeps later requests behind the GET stream that opens now, while the result lives.
     pub(crate) async fn opening(&self) -> RwLockWriteGuard<'_, ()> {
         self.waited.store(false, Ordering::Relaxed);
-        self.opening.write().await
+        let opening = self.opening.write().await;
+        self.fresh.store(false, Ordering::Relaxed);
+        self.listening.notify_one();
+        opening
     }
 
     /// Waits for a GET stream that is opening, but once and not for long: some servers say nothing on it until they
-    /// have something to say.
-    pub(crate) async fn in_order(&self) {
+    /// have something to say. The session's first call gives a stream that has not come yet a moment to come.
+    pub(crate) async fn in_order(&self, method: Option<Method>) {
         if self.waited.load(Ordering::Relaxed) {
             return;
+        }
+        if may_ask_back(method) && self.fresh.swap(false, Ordering::Relaxed) {
+            // Without a stream nothing is lost but the moment.
+            let _came = timeout(HEAD_START, self.listening.notified()).await;
         }
         if timeout(OPENING_MOST, self.opening.read()).await.is_err() {
             self.waited.store(true, Ordering::Relaxed);
@@ -204,6 +218,7 @@ impl Session {
 
     /// What `initialize` negotiated.
     pub(crate) fn negotiate(&self, revision: Revision) {
+        self.fresh.store(true, Ordering::Relaxed);
         self.memory().revision = Some(revision);
     }
 
@@ -216,6 +231,14 @@ impl Session {
         // Every change is a single push or removal, so a panic elsewhere leaves it whole.
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether a server may have a question for the client before it answers this.
+fn may_ask_back(method: Option<Method>) -> bool {
+    matches!(
+        method,
+        Some(Method::ToolsCall | Method::PromptsGet | Method::ResourcesRead)
+    )
 }
 
 fn forget_oldest<T>(list: &mut Vec<T>) {
@@ -244,20 +267,49 @@ mod tests {
     async fn a_request_waits_for_the_stream_before_it_but_once() {
         let session = Session::default();
         let begun = Instant::now();
-        session.in_order().await;
+        session.in_order(Some(Method::ToolsCall)).await;
         assert_eq!(begun.elapsed(), Duration::ZERO, "nothing opens");
         let opening = session.opening().await;
-        session.in_order().await;
+        session.in_order(Some(Method::ToolsCall)).await;
         assert_eq!(begun.elapsed(), OPENING_MOST);
-        session.in_order().await;
+        session.in_order(Some(Method::ToolsCall)).await;
         assert_eq!(begun.elapsed(), OPENING_MOST, "waited long enough already");
         drop(opening);
         let again = session.opening().await;
-        let (waiting, _) = tokio::join!(session.in_order(), async { drop(again) });
+        let (waiting, _) = tokio::join!(session.in_order(None), async { drop(again) });
         assert_eq!(
             (waiting, begun.elapsed()),
             ((), OPENING_MOST),
             "open at once"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_call_gives_the_stream_a_head_start() {
+        let session = Session::default();
+        let begun = Instant::now();
+        session.negotiate(Revision::V2025_11_25);
+        session.in_order(Some(Method::ToolsList)).await;
+        assert_eq!(begun.elapsed(), Duration::ZERO, "a list asks nothing back");
+        let (opening, ()) = tokio::join!(
+            async {
+                tokio::time::sleep(HEAD_START / 2).await;
+                let opening = session.opening().await;
+                tokio::time::sleep(HEAD_START).await;
+                drop(opening);
+                begun.elapsed()
+            },
+            session.in_order(Some(Method::ToolsCall)),
+        );
+        assert_eq!(begun.elapsed(), opening, "behind the stream, not beside it");
+        session.negotiate(Revision::V2025_11_25);
+        let again = Instant::now();
+        session.in_order(Some(Method::ToolsCall)).await;
+        session.in_order(Some(Method::ToolsCall)).await;
+        assert_eq!(
+            again.elapsed(),
+            HEAD_START,
+            "no stream came; once is enough"
         );
     }
 
