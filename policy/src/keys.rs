@@ -1,7 +1,7 @@
 //! The keys this crate owns: agents, groups, rules, tests, and what a server's table says about policy.
 
 use crate::diagnostic::Code;
-use crate::model::{Pattern, RuleName};
+use crate::model::{Pattern, RuleName, SubjectPattern};
 use crate::shape::{ANY, Choice, Fault, Form, Key, Shape};
 
 /// A pattern of DESIGN's tool grammar.
@@ -41,6 +41,76 @@ const SENTENCE: Form = Form {
     },
 };
 
+/// An identity, as an agent names it.
+const IDENTITY: Form = Form {
+    name: "an identity such as \"corp:svc-ledger\"",
+    pattern: Some(r"^(local|spiffe://.+|[A-Za-z0-9][A-Za-z0-9_-]*:.+)$"),
+    check: |text| {
+        let subject = match text.split_once(':') {
+            None if text == "local" => return Ok(()),
+            Some(("spiffe", _)) => text,
+            Some((_, subject)) => subject,
+            None => {
+                return Err(Fault::new(
+                    format!("`{}` names no identity", text.escape_debug()),
+                    "write `local`, a SPIFFE ID, or `SOURCE:SUBJECT` with the name of an identity",
+                ));
+            }
+        };
+        (SUBJECT.check)(subject)
+    },
+};
+
+/// A subject, or a pattern of subjects.
+const SUBJECT: Form = Form {
+    name: "a subject such as \"svc-ledger\" or \"ci-*\"",
+    pattern: Some(r"^\S.*$"),
+    check: |text| match SubjectPattern::new(text) {
+        Some(_) => Ok(()),
+        None => Err(Fault::new(
+            format!("`{}` is no subject", text.escape_debug()),
+            "write up to 255 bytes; `*` stands for any run without `/`, `**` for any run",
+        )),
+    },
+};
+
+/// A scope of OAuth (RFC 6749, 3.3).
+const SCOPE: Form = Form {
+    name: "an OAuth scope",
+    pattern: Some(r"^[\x21\x23-\x5B\x5D-\x7E]+$"),
+    check: |text| {
+        let token = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
+        match !text.is_empty() && text.bytes().all(token) {
+            true => Ok(()),
+            false => Err(Fault::new(
+                format!("`{}` is no OAuth scope", text.escape_debug()),
+                "write one scope a string, without spaces or quotes",
+            )),
+        }
+    },
+};
+
+/// `{ source = "…", subject = "…", claims = { … } }` of an agent's `identity`.
+pub const CLAIMED: &[Key] = &[
+    Key::new(
+        "source",
+        Shape::Text(ANY),
+        "The name of an identity, `[identities.NAME]`.",
+    )
+    .required(),
+    Key::new(
+        "subject",
+        Shape::Text(SUBJECT),
+        "The subject, or a pattern of subjects.",
+    )
+    .required(),
+    Key::new(
+        "claims",
+        Shape::Texts(SUBJECT),
+        "Further claims of the token and what each must be, as text or pattern.",
+    ),
+];
+
 /// An agent's `state`.
 pub const STATES: &[Choice] = &[
     Choice::new("proposed"),
@@ -59,7 +129,12 @@ pub const ENVELOPE: &[Key] = &[
     .required(),
     Key::later("effects"),
     Key::later("clearance"),
-    Key::later("hops"),
+    Key::new(
+        "hops",
+        Shape::Integer(1, 32),
+        "The most agents there may be in a chain this agent is part of, itself counted.",
+    )
+    .default("1"),
     Key::later("credential_ttl"),
     Key::later("limit"),
 ];
@@ -85,12 +160,15 @@ pub const AGENT: &[Key] = &[
     ),
     Key::new(
         "identity",
-        Shape::OneOrMany(&Shape::TableLater(
-            &Shape::Text(ANY),
-            "an identity by its claims",
-        )),
-        "The identities it answers to; `local`: whoever calls from this machine.",
+        Shape::OneOrMany(&Shape::OrTable(&Shape::Text(IDENTITY), CLAIMED)),
+        "The identities it answers to: `SOURCE:SUBJECT`, a SPIFFE ID, or `local`: whoever calls from this machine.",
     ),
+    Key::new(
+        "requires_chain",
+        Shape::Bool,
+        "Whether it may act only within the chain of an agent that called it.",
+    )
+    .default("false"),
     Key::new(
         "envelope",
         Shape::Table(ENVELOPE),
@@ -137,7 +215,11 @@ pub const RULE: &[Key] = &[
     Key::later("limit"),
     Key::later("credential"),
     Key::later("scope"),
-    Key::later("requires"),
+    Key::new(
+        "requires",
+        Shape::OneOrMany(&Shape::Text(SCOPE)),
+        "OAuth scopes the caller's token must hold; without them the call is refused as in need of them.",
+    ),
     Key::later("mode"),
     Key::later("message"),
 ];

@@ -14,7 +14,7 @@ pub mod model;
 pub mod shape;
 
 pub use compile::compile;
-pub use decide::{Decision, Denial, Grant, Reason, decide, reaches, visible};
+pub use decide::{Decision, Denial, Grant, Reason, base_scopes, decide, reaches, visible};
 pub use diagnostic::{Code, Diagnostic, Report, Severity};
 pub use document::{Document, Source};
 pub use model::{Policy, Request, Target};

@@ -1,13 +1,13 @@
 //! `[agents.NAME]`.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use toml::value::{Datetime, Offset, Time};
 
 use super::unknown_name;
 use crate::diagnostic::{Code, Diagnostic, Span};
-use crate::document::{Datum, Entry, Value};
-use crate::model::{Agent, Lifecycle, Matcher, Pattern, ServerName};
+use crate::document::{Datum, Entry, Table, Value};
+use crate::model::{Agent, Lifecycle, Matcher, Pattern, ServerName, SubjectPattern, Who};
 
 /// The agent, as far as it can be read; what cannot be is already reported or is here.
 pub(super) fn read(
@@ -16,8 +16,8 @@ pub(super) fn read(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Agent> {
     let table = entry.value.table()?;
-    let envelope = table
-        .table("envelope")
+    let envelope = table.table("envelope");
+    let tools = envelope
         .map(|envelope| envelope.items("tools"))
         .unwrap_or_default();
     let state = match table.text("state") {
@@ -25,12 +25,6 @@ pub(super) fn read(
         Some("suspended") => Lifecycle::Suspended,
         Some("retired") => Lifecycle::Retired,
         Some(_) => Lifecycle::Proposed,
-    };
-    let matcher = |item: &Value| {
-        Some(Matcher {
-            text: item.text()?.to_owned(),
-            span: item.span,
-        })
     };
     Some(Agent {
         owner: table.text("owner").map(str::to_owned),
@@ -40,9 +34,49 @@ pub(super) fn read(
             .value("expires")
             .and_then(|value| instant(value, diagnostics)),
         identity: table.items("identity").iter().filter_map(matcher).collect(),
-        envelope: patterns(envelope, servers, diagnostics),
+        requires_chain: flag(table, "requires_chain"),
+        envelope: patterns(tools, servers, diagnostics),
+        hops: envelope.and_then(hops).unwrap_or(1),
         span: entry.key,
     })
+}
+
+/// Who may be this agent. What cannot be read was reported when the shape was checked.
+fn matcher(item: &Value) -> Option<Matcher> {
+    let who = match item.table() {
+        None => Who::parse(item.text()?)?,
+        Some(table) => {
+            let claims = table.table("claims").into_iter().flat_map(Table::iter);
+            let claims: BTreeMap<_, _> = claims
+                .filter_map(|(name, entry)| {
+                    let claim = SubjectPattern::new(entry.value.text()?)?;
+                    Some((name.to_owned(), claim))
+                })
+                .collect();
+            Who::Subject {
+                source: table.text("source")?.to_owned(),
+                subject: SubjectPattern::new(table.text("subject")?)?,
+                claims,
+            }
+        }
+    };
+    Some(Matcher {
+        who,
+        span: item.span,
+    })
+}
+
+fn flag(table: &Table, key: &str) -> bool {
+    table
+        .value(key)
+        .is_some_and(|value| value.datum == Datum::Bool(true))
+}
+
+fn hops(envelope: &Table) -> Option<usize> {
+    match envelope.value("hops")?.datum {
+        Datum::Integer(hops) => usize::try_from(hops).ok(),
+        _ => None,
+    }
 }
 
 /// The patterns of a list; one that names a server which is not there is reported.

@@ -9,10 +9,10 @@ mod tests;
 
 use std::collections::{HashMap, HashSet};
 
-use crate::diagnostic::{Diagnostic, Span};
+use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::document::{Document, Entry, Table};
 use crate::keys;
-use crate::model::{AgentName, Policy, ServerName};
+use crate::model::{Agent, AgentName, Matcher, Policy, ServerName};
 use crate::shape;
 
 pub use index::Index;
@@ -36,8 +36,30 @@ pub fn compile(document: &Document) -> (Policy, Vec<Diagnostic>) {
             Some((name, agent))
         })
         .collect();
+    apart(&agents, &mut diagnostics);
     let rules = rule::read(root.items("rules"), &agents, &servers, &mut diagnostics);
     (Policy::new(agents, servers, rules), diagnostics)
+}
+
+/// One caller must never be two agents.
+fn apart(agents: &HashMap<AgentName, Agent>, diagnostics: &mut Vec<Diagnostic>) {
+    let mut matchers: Vec<(&AgentName, &Matcher)> = agents
+        .iter()
+        .flat_map(|(name, agent)| agent.identity.iter().map(move |one| (name, one)))
+        .collect();
+    matchers.sort_by_key(|(_, matcher)| matcher.span);
+    for (at, (name, matcher)) in matchers.iter().enumerate() {
+        let mut before = matchers.iter().take(at);
+        let same = before.find(|(other, one)| other != name && one.who.overlaps(&matcher.who));
+        if let Some((other, first)) = same {
+            let message = format!("one caller could be both `{other}` and `{name}`");
+            diagnostics.push(
+                Diagnostic::error(Code::Conflict, matcher.span, message)
+                    .also(first.span, "matches the same")
+                    .help("narrow one of them, or tell them apart by a claim"),
+            );
+        }
+    }
 }
 
 /// The servers' names; of their tables this crate owns a few keys only.

@@ -48,11 +48,27 @@ pub(super) fn read(
                 name,
                 agents,
                 tools,
+                requires: requires(table, &verdict, diagnostics),
                 verdict,
             });
         }
     }
     rules
+}
+
+/// The scopes an allow asks for. A deny that asked for scopes would spare those who lack them.
+fn requires(table: &Table, verdict: &Verdict, diagnostics: &mut Vec<Diagnostic>) -> Vec<Box<str>> {
+    if let (Some(entry), Verdict::Deny(_)) = (table.get("requires"), verdict) {
+        diagnostics.push(
+            Diagnostic::error(Code::Conflict, entry.key, "a deny requires no scopes")
+                .help("put `requires` on the rule that allows"),
+        );
+    }
+    let scopes = table.items("requires").iter().filter_map(Value::text);
+    let mut scopes: Vec<Box<str>> = scopes.map(Box::from).collect();
+    scopes.sort_unstable();
+    scopes.dedup();
+    scopes
 }
 
 fn verdict(table: &Table, span: Span, diagnostics: &mut Vec<Diagnostic>) -> Option<Verdict> {

@@ -76,7 +76,6 @@ fn what_is_not_built_says_so() {
         "limit",
         "credential",
         "scope",
-        "requires",
         "mode",
         "message",
         "on_behalf_of",
@@ -86,7 +85,7 @@ fn what_is_not_built_says_so() {
             &[("not-in-this-version", key)],
         );
     }
-    for key in ["effects", "clearance", "hops", "credential_ttl", "limit"] {
+    for key in ["effects", "clearance", "credential_ttl", "limit"] {
         let text = format!("[agents.eve]\nenvelope = {{ tools = [\"s/*\"], {key} = 1 }}\n");
         check(&text, &[("not-in-this-version", key)]);
     }

@@ -38,6 +38,18 @@ pub enum Reason {
     UnknownAgent,
     /// No server of that name is configured.
     UnknownServer,
+    /// The chain has more agents than the envelope of one of them allows.
+    Depth {
+        /// The smallest `hops` of the chain.
+        most: usize,
+    },
+    /// A rule would allow it to a caller whose token holds more scopes.
+    Scopes {
+        /// The rule (by name the first, where several would).
+        name: Arc<str>,
+        /// All that it asks for.
+        scopes: Vec<Box<str>>,
+    },
     /// It is outside the envelope of the agent that acts, or of one in its chain.
     Envelope,
     /// No rule allows it.
@@ -56,6 +68,8 @@ pub enum Reason {
 struct Findings<'a> {
     envelope: bool,
     allow: Option<&'a Rule>,
+    /// Allows only who holds more scopes.
+    lacking: Option<&'a Rule>,
     deny: Option<&'a Rule>,
 }
 
@@ -96,6 +110,16 @@ pub fn decide(policy: &Policy, request: &Request<'_>) -> Decision {
         ) => Decision::Allow(Grant {
             rule: rule.name.shared(),
         }),
+        (
+            Findings {
+                lacking: Some(rule),
+                ..
+            },
+            _,
+        ) => denial(Reason::Scopes {
+            name: rule.name.shared(),
+            scopes: rule.requires.clone(),
+        }),
         _ => denial(Reason::NoAllow),
     }
 }
@@ -105,6 +129,24 @@ pub fn visible(policy: &Policy, request: &Request<'_>) -> bool {
     unknown(policy, request).is_none() && Findings::of(policy, request).listed()
 }
 
+/// The scopes every caller of a server needs, whatever it calls there: what a first token should ask for.
+pub fn base_scopes<'a>(policy: &'a Policy, server: &str) -> Vec<&'a str> {
+    let touches = |rule: &&Rule| {
+        let tools = rule.tools.as_deref();
+        let touched = tools.is_none_or(|tools| tools.iter().any(|tool| tool.touches(server)));
+        rule.verdict == Verdict::Allow && touched
+    };
+    let mut rules = policy.rules.iter().filter(touches);
+    let mut common: Vec<&str> = match rules.next() {
+        Some(rule) => rule.requires.iter().map(|scope| &**scope).collect(),
+        None => return Vec::new(),
+    };
+    for rule in rules {
+        common.retain(|scope| rule.requires.iter().any(|own| **own == **scope));
+    }
+    common
+}
+
 /// Whether the agent can reach anything of the server.
 pub fn reaches(policy: &Policy, agent: &str, server: &str) -> bool {
     visible(
@@ -112,6 +154,7 @@ pub fn reaches(policy: &Policy, agent: &str, server: &str) -> bool {
         &Request {
             agent,
             chain: &[],
+            scopes: &[],
             server,
             target: Target::Server,
         },
@@ -151,7 +194,7 @@ impl<'a> Findings<'a> {
             target,
             ..
         } = *request;
-        let mut agents = request.chain.iter().copied().chain([agent]);
+        let mut agents = acting(request);
         if target == Target::Server {
             return Self {
                 envelope: agents.all(|agent| policy.index.touches(agent, server)),
@@ -159,6 +202,7 @@ impl<'a> Findings<'a> {
                     .index
                     .reaching(agent, server)
                     .and_then(|rule| policy.rules.get(rule)),
+                lacking: None,
                 deny: None,
             };
         }
@@ -171,7 +215,8 @@ impl<'a> Findings<'a> {
                 return;
             };
             let found = match rule.verdict {
-                Verdict::Allow => &mut findings.allow,
+                Verdict::Allow if holds(request.scopes, &rule.requires) => &mut findings.allow,
+                Verdict::Allow => &mut findings.lacking,
                 Verdict::Deny(_) => &mut findings.deny,
             };
             // The first by name, so that records do not depend on the order of the file.
@@ -182,17 +227,34 @@ impl<'a> Findings<'a> {
         findings
     }
 
-    /// Whether the target is shown in lists. Nothing in a rule depends on arguments or state, so this is
-    /// also what makes it callable.
+    /// Whether the target is shown in lists. A caller that lacks a scope sees what it could ask for with it.
     fn listed(&self) -> bool {
-        self.envelope && self.allow.is_some() && self.deny.is_none()
+        let allowed = self.allow.or(self.lacking).is_some();
+        self.envelope && allowed && self.deny.is_none()
     }
 }
 
+/// Every agent whose envelope counts.
+fn acting<'a>(request: &Request<'a>) -> impl Iterator<Item = &'a str> {
+    let chain = request.chain.iter().map(|agent| &**agent);
+    chain.chain([request.agent])
+}
+
+fn holds(scopes: &[Box<str>], required: &[Box<str>]) -> bool {
+    required.iter().all(|scope| scopes.contains(scope))
+}
+
+/// What keeps the request from being weighed at all.
 fn unknown(policy: &Policy, request: &Request<'_>) -> Option<Reason> {
-    let mut agents = request.chain.iter().copied().chain([request.agent]);
-    if !agents.all(|agent| policy.agents.contains_key(agent)) {
-        return Some(Reason::UnknownAgent);
+    let mut most = usize::MAX;
+    for agent in acting(request) {
+        match policy.agents.get(agent) {
+            Some(agent) => most = most.min(agent.hops),
+            None => return Some(Reason::UnknownAgent),
+        }
+    }
+    if request.chain.len() >= most {
+        return Some(Reason::Depth { most });
     }
     (!policy.servers.contains(request.server)).then_some(Reason::UnknownServer)
 }

@@ -1,7 +1,8 @@
 //! Decisions: fixed cases, and properties over random policies.
 
-use super::{Decision, Reason, decide, visible};
+use super::{Decision, Reason, base_scopes, decide, visible};
 use crate::{Document, Policy, Request, Source, Target, compile};
+use std::sync::Arc;
 
 fn policy(text: &str) -> Policy {
     let (document, found) = Document::read(vec![Source::new("p", text)]);
@@ -15,6 +16,7 @@ fn request<'a>(agent: &'a str, server: &'a str, target: Target<'a>) -> Request<'
     Request {
         agent,
         chain: &[],
+        scopes: &[],
         server,
         target,
     }
@@ -80,11 +82,14 @@ fn envelope_allow_and_deny_must_agree() {
 
 #[test]
 fn every_envelope_of_the_chain_counts() {
-    let policy = policy(&format!("{BASE}[[rules]]\nname = \"a\"\nallow = true\n"));
+    let base = BASE.replace("envelope = {", "envelope = { hops = 2,");
+    let policy = policy(&format!("{base}[[rules]]\nname = \"a\"\nallow = true\n"));
     let through = |chain: &[&str]| {
+        let chain: Vec<Arc<str>> = chain.iter().map(|agent| Arc::from(*agent)).collect();
         let request = Request {
             agent: "ada",
-            chain,
+            chain: &chain,
+            scopes: &[],
             server: "s",
             target: Target::Tool("x"),
         };
@@ -92,6 +97,83 @@ fn every_envelope_of_the_chain_counts() {
     };
     assert!(through(&[]) && through(&["ada"]));
     assert!(!through(&["bob"]) && !through(&["nobody"]));
+}
+
+#[test]
+fn a_chain_is_no_longer_than_the_smallest_hops_in_it() {
+    let agents = "[agents.one]\nenvelope = { tools = [\"**\"] }\n[agents.two]\nenvelope = { tools = [\"**\"], hops = 2 }\n[agents.three]\nenvelope = { tools = [\"**\"], hops = 3 }\n[servers.s]\n[[rules]]\nname = \"a\"\nallow = true\n";
+    let policy = policy(agents);
+    for (chain, agent, fits) in [
+        (&[][..], "one", true),
+        (&["two"], "three", true),
+        (&["three"], "two", true),
+        (&["one"], "three", false),
+        (&["three"], "one", false),
+        (&["three", "three"], "three", true),
+        (&["three", "three"], "two", false),
+        (&["three", "two"], "three", false),
+        (&["three", "three", "three"], "three", false),
+    ] {
+        let names: Vec<Arc<str>> = chain.iter().map(|agent| Arc::from(*agent)).collect();
+        for target in [Target::Tool("x"), Target::Server] {
+            let request = Request {
+                agent,
+                chain: &names,
+                scopes: &[],
+                server: "s",
+                target,
+            };
+            match decide(&policy, &request) {
+                Decision::Allow(_) => assert!(fits, "{chain:?} {agent}"),
+                Decision::Deny(denial) => {
+                    assert!(!fits && !denial.visible(), "{chain:?} {agent}");
+                    assert!(matches!(denial.reason(), Reason::Depth { .. }));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn scopes_are_asked_for_and_never_widen() {
+    let rules = "[[rules]]\nname = \"read\"\ntools = [\"s/get\", \"s/put\"]\nrequires = [\"use\", \"read\"]\nallow = true\n[[rules]]\nname = \"write\"\ntools = [\"s/put\"]\nrequires = [\"use\", \"write\"]\nallow = true\n[[rules]]\nname = \"no\"\ntools = [\"s/del\"]\ndeny = \"no\"\n";
+    let policy = policy(&format!("{BASE}{rules}"));
+    assert_eq!(base_scopes(&policy, "s"), ["use"]);
+    assert!(base_scopes(&policy, "t").is_empty());
+    let asked = |tool, scopes: &[&str]| {
+        let scopes: Vec<Box<str>> = scopes.iter().map(|scope| Box::from(*scope)).collect();
+        let request = Request {
+            scopes: &scopes,
+            ..request("ada", "s", Target::Tool(tool))
+        };
+        assert_eq!(visible(&policy, &request), tool != "del" && tool != "other");
+        match decide(&policy, &request) {
+            Decision::Allow(grant) => Ok(grant.rule().to_string()),
+            Decision::Deny(denial) => Err(denial.reason().clone()),
+        }
+    };
+    assert_eq!(asked("get", &["read", "use", "x"]), Ok("read".to_owned()));
+    assert_eq!(asked("put", &["use", "write"]), Ok("write".to_owned()));
+    let lacking = |name: &str, scopes: &[&str]| {
+        Err(Reason::Scopes {
+            name: Arc::from(name),
+            scopes: scopes.iter().map(|scope| Box::from(*scope)).collect(),
+        })
+    };
+    for scopes in [
+        &[][..],
+        &["use"],
+        &["read"],
+        &["READ", "use"],
+        &["read use"],
+    ] {
+        assert_eq!(asked("get", scopes), lacking("read", &["read", "use"]));
+    }
+    assert_eq!(asked("other", &["read", "use"]), Err(Reason::NoAllow));
+    assert!(matches!(
+        asked("del", &["read", "use", "write"]),
+        Err(Reason::Rule { .. })
+    ));
 }
 
 /// A small random number generator: the same cases in every run.
@@ -234,4 +316,42 @@ fn what_is_callable_is_visible_and_reaches_its_server() {
             }
         }
     }
+}
+
+/// More agents in a chain never allow more: the right of a call is what every one of them may do.
+#[test]
+fn a_longer_chain_never_allows_more() {
+    let mut dice = Dice(11);
+    let (mut some, mut fewer) = (0, 0);
+    for _ in 0..300 {
+        let agents: String = ["ada", "bob", "cid"]
+            .iter()
+            .map(|name| {
+                let (one, other, hops) = (dice.pattern(), dice.pattern(), 1 + dice.roll(4));
+                format!("[agents.{name}]\nenvelope = {{ tools = [\"{one}\", \"{other}\"], hops = {hops} }}\n")
+            })
+            .collect();
+        let rules: String = (0..4).map(|number| dice.rule(number)).collect();
+        let policy = policy(&format!("{agents}[servers.s]\n[servers.t]\n{rules}"));
+        for (server, target) in ASKED {
+            let ask = |chain: &[Arc<str>]| {
+                let request = Request {
+                    chain,
+                    ..request("ada", server, target)
+                };
+                matches!(decide(&policy, &request), Decision::Allow(_))
+            };
+            let chain: Vec<Arc<str>> = (0..1 + dice.roll(3))
+                .map(|_| Arc::from(["ada", "bob", "cid"][dice.roll(3)]))
+                .collect();
+            let (alone, through) = (ask(&chain[1..]), ask(&chain));
+            assert!(alone || !through, "{agents}{rules}{chain:?} {target:?}");
+            some += usize::from(through);
+            fewer += usize::from(alone && !through);
+        }
+    }
+    assert!(
+        some > 50 && fewer > 50,
+        "too little to mean anything: {some} {fewer}"
+    );
 }

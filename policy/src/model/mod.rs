@@ -1,11 +1,13 @@
 //! The nouns of the policy, compiled: nothing here can be wrong.
 
+mod matcher;
 mod name;
 mod pattern;
 mod policy;
 mod request;
 
+pub use matcher::{Matcher, SubjectPattern, Who};
 pub use name::{AgentName, RuleName, ServerName, well_formed};
 pub use pattern::{Kind, Mistake, Pattern};
-pub use policy::{Agent, Lifecycle, Matcher, Policy, Rule, Verdict};
+pub use policy::{Agent, Lifecycle, Policy, Rule, Verdict};
 pub use request::{Request, Target};

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::{AgentName, Pattern, RuleName, ServerName};
+use super::{AgentName, Matcher, Pattern, RuleName, ServerName};
 use crate::compile::Index;
 use crate::diagnostic::Span;
 
@@ -29,18 +29,13 @@ pub struct Agent {
     pub expires: Option<i64>,
     /// The identities it answers to.
     pub identity: Vec<Matcher>,
+    /// Whether it may act only within the chain of another.
+    pub requires_chain: bool,
     /// The most it may ever call.
     pub envelope: Vec<Pattern>,
+    /// The most agents in a chain it is part of, itself counted.
+    pub hops: usize,
     /// Where its name is written.
-    pub span: Span,
-}
-
-/// One entry of an agent's `identity`, judged by whoever knows the identities.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Matcher {
-    /// As written.
-    pub text: String,
-    /// Where.
     pub span: Span,
 }
 
@@ -66,6 +61,8 @@ pub struct Rule {
     pub agents: Option<Vec<AgentName>>,
     /// What it speaks of; `None`: everything.
     pub tools: Option<Vec<Pattern>>,
+    /// OAuth scopes the caller's token must hold for the rule to allow.
+    pub requires: Vec<Box<str>>,
     /// What it says.
     pub verdict: Verdict,
 }

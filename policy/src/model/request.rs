@@ -1,12 +1,17 @@
 //! What is asked of the policy.
 
+use std::sync::Arc;
+
 /// One question: may this agent, at the end of this chain, do that?
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
     /// The agent that acts.
     pub agent: &'a str,
-    /// The agents between the origin of the work and this call; every envelope counts. May be empty.
-    pub chain: &'a [&'a str],
+    /// The agents between the origin of the work and the one that acts, oldest first; every envelope counts. Empty
+    /// where the agent acts of its own.
+    pub chain: &'a [Arc<str>],
+    /// OAuth scopes of the caller's token.
+    pub scopes: &'a [Box<str>],
     /// The server.
     pub server: &'a str,
     /// What on that server.

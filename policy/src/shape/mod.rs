@@ -61,8 +61,12 @@ pub enum Shape {
     Table(&'static [Key]),
     /// A table of names the user gives, each with a table of these keys.
     Names(&'static [Key]),
+    /// A table of names the user gives, each with a string of some form.
+    Texts(Form),
     /// `[[…]]`.
     Rows(&'static [Key]),
+    /// This, or a table with these keys.
+    OrTable(&'static Shape, &'static [Key]),
     /// This, and in a later version a table, which is what the words say.
     TableLater(&'static Shape, &'static str),
     /// Not looked at: the key is refused as a whole.

@@ -76,27 +76,42 @@ fn shape(of: &Shape) -> Vec<(&'static str, Node)> {
                 ("items", Node::Object(shape(item))),
                 ("minItems", Node::Integer(1)),
             ];
-            vec![(
-                "anyOf",
-                Node::List(vec![Node::Object(shape(item)), Node::Object(many)]),
-            )]
+            either(shape(item), many)
         }
         Shape::Table(keys) => table(keys),
-        Shape::Names(keys) => vec![
+        Shape::Names(keys) => names(keys),
+        Shape::Texts(form) => vec![
             ("type", text("object")),
             (
-                "propertyNames",
-                Node::Object(vec![("pattern", text("^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"))]),
+                "additionalProperties",
+                Node::Object(shape(&Shape::Text(*form))),
             ),
-            ("additionalProperties", Node::Object(table(keys))),
         ],
         Shape::Rows(keys) => vec![
             ("type", text("array")),
             ("items", Node::Object(table(keys))),
         ],
         Shape::TableLater(inner, _) => shape(inner),
+        Shape::OrTable(inner, keys) => either(shape(inner), table(keys)),
         Shape::Unbuilt => Vec::new(),
     }
+}
+
+fn either(
+    one: Vec<(&'static str, Node)>,
+    other: Vec<(&'static str, Node)>,
+) -> Vec<(&'static str, Node)> {
+    let both = vec![Node::Object(one), Node::Object(other)];
+    vec![("anyOf", Node::List(both))]
+}
+
+fn names(keys: &[Key]) -> Vec<(&'static str, Node)> {
+    let name = ("pattern", text("^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"));
+    vec![
+        ("type", text("object")),
+        ("propertyNames", Node::Object(vec![name])),
+        ("additionalProperties", Node::Object(table(keys))),
+    ]
 }
 
 fn table(keys: &[Key]) -> Vec<(&'static str, Node)> {

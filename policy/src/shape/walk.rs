@@ -108,6 +108,8 @@ impl Walk {
                 );
             }
             (Shape::TableLater(inner, _), _) => self.value(inner, value),
+            (Shape::OrTable(_, keys), Datum::Table(table)) => self.table(keys, table, value.span),
+            (Shape::OrTable(inner, _), _) => self.value(inner, value),
             (Shape::List(item), Datum::List(items)) => {
                 items.iter().for_each(|one| self.value(item, one))
             }
@@ -122,6 +124,12 @@ impl Walk {
             }
             (Shape::Table(keys), Datum::Table(table)) => self.table(keys, table, value.span),
             (Shape::Names(keys), Datum::Table(table)) => self.names(keys, table),
+            (Shape::Texts(form), Datum::Table(table)) => {
+                let shape = Shape::Text(*form);
+                for (_, entry) in table.iter() {
+                    self.value(&shape, &entry.value);
+                }
+            }
             (Shape::Rows(keys), Datum::List(rows)) => {
                 for row in rows {
                     match &row.datum {
@@ -258,8 +266,10 @@ fn words(shape: &Shape) -> &'static str {
         Shape::Choice(_) => "a string",
         Shape::SecretFile => "`{ file = \"path\" }`",
         Shape::List(_) => "a list",
-        Shape::OneOrMany(inner) | Shape::TableLater(inner, _) => words(inner),
-        Shape::Table(_) | Shape::Names(_) => "a table",
+        Shape::OneOrMany(inner) | Shape::TableLater(inner, _) | Shape::OrTable(inner, _) => {
+            words(inner)
+        }
+        Shape::Table(_) | Shape::Names(_) | Shape::Texts(_) => "a table",
         Shape::Rows(_) => "a list of tables",
         Shape::Unbuilt => "nothing",
     }

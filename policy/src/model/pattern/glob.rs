@@ -4,13 +4,13 @@
 //! time is bounded by text times pattern whatever the two are.
 
 /// The most bytes a pattern may have; one bit of the walk's state each.
-pub(super) const LONGEST: usize = 255;
+pub(in crate::model) const LONGEST: usize = 255;
 
 const WORDS: usize = 4;
 
 /// A compiled glob.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Glob {
+pub(in crate::model) enum Glob {
     /// Nothing special.
     Exact(Box<str>),
     /// A literal, then `*` or (`deep`) `**`.
@@ -26,7 +26,7 @@ pub(super) enum Glob {
 
 /// One step of a general glob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Token {
+pub(in crate::model) enum Token {
     /// This byte.
     Byte(u8),
     /// Any run without `/`.
@@ -43,7 +43,7 @@ struct Places([u64; WORDS]);
 
 impl Glob {
     /// Compiles a pattern of at most [`LONGEST`] bytes.
-    pub(super) fn new(text: &str) -> Self {
+    pub(in crate::model) fn new(text: &str) -> Self {
         let tokens = tokens(text);
         let literal = tokens
             .iter()
@@ -66,7 +66,7 @@ impl Glob {
     }
 
     /// Whether the whole text, given in pieces, matches.
-    pub(super) fn matches(&self, pieces: &[&str]) -> bool {
+    pub(in crate::model) fn matches(&self, pieces: &[&str]) -> bool {
         match (self, pieces) {
             (Self::Exact(literal), [text]) => **literal == **text,
             (Self::Prefix { literal, deep }, [text]) => text
@@ -88,7 +88,7 @@ impl Glob {
     }
 
     /// The steps of any glob, for what looks at two of them at once.
-    pub(super) fn tokens(&self) -> Vec<Token> {
+    pub(in crate::model) fn tokens(&self) -> Vec<Token> {
         match self {
             Self::Exact(literal) => literal.bytes().map(Token::Byte).collect(),
             Self::Prefix { literal, deep } => {
@@ -101,7 +101,7 @@ impl Glob {
 }
 
 /// Whether some text matches both.
-pub(super) fn overlap(a: &[Token], b: &[Token]) -> bool {
+pub(in crate::model) fn overlap(a: &[Token], b: &[Token]) -> bool {
     let width = b.len() + 1;
     let mut seen = vec![false; (a.len() + 1) * width];
     let mut open = vec![(0, 0)];

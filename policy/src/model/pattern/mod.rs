@@ -2,12 +2,13 @@
 //! `server/client:KIND`; `server/**` means everything there, `**` everything everywhere.
 
 mod glob;
+
+pub(super) use glob::{Glob, LONGEST, overlap};
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
-use self::glob::Glob;
 use super::{Target, well_formed};
 
 /// The requests a server may send to its client.
