@@ -3,7 +3,7 @@
 use crate::cli::serve::Configured;
 use crate::config::{Config, Server as Settings};
 use crate::forward::Eras;
-use crate::identity::Principal;
+use crate::identity::{Registry, Sources};
 use crate::listener::Edge;
 use crate::live;
 use crate::task::seal::KeyRing;
@@ -22,8 +22,12 @@ pub struct Snapshot {
     pub edge: Arc<Edge>,
     /// The servers, ready to be called.
     pub(crate) servers: HashMap<Arc<str>, Arc<Server>>,
-    /// Callers that are the same in every request.
-    pub(crate) principals: Principals,
+    /// Who is registered.
+    pub(crate) registry: Registry,
+    /// What verifies proofs.
+    pub(crate) sources: Sources,
+    /// Different in every snapshot of this process: what was worked out under another is worked out anew.
+    pub(crate) epoch: u64,
     /// Seals and opens handles.
     pub(crate) keys: Arc<KeyRing>,
     /// The scanner's bounds.
@@ -43,42 +47,14 @@ pub(crate) struct Server {
     pub(crate) eras: Eras,
 }
 
-/// Callers that are the same in every request, made once.
-#[derive(Debug, Default)]
-pub(crate) struct Principals {
-    local: HashMap<Arc<str>, Arc<Principal>>,
-}
-
-// === impl Principals ===
-
-impl Principals {
-    /// The principals of this configuration's agents.
-    pub(crate) fn of(config: &Config) -> Self {
-        let local = config
-            .agents
-            .iter()
-            .filter(|(_, agent)| agent.local)
-            .map(|(name, _)| {
-                let subject = Arc::from("local");
-                (
-                    Arc::clone(name),
-                    Arc::new(Principal {
-                        agent: Arc::clone(name),
-                        subject,
-                    }),
-                )
-            })
-            .collect();
-        Self { local }
-    }
-
-    /// The agent that calls from this machine.
-    pub(crate) fn local(&self, agent: &str) -> Option<Arc<Principal>> {
-        self.local.get(agent).cloned()
-    }
-}
-
 // === impl Snapshot ===
+
+impl Snapshot {
+    /// What agents call the gateway, without a trailing slash.
+    pub(crate) fn public(&self) -> &str {
+        self.config.gateway.public_url.as_str().trim_end_matches('/')
+    }
+}
 
 impl live::Snapshot for Snapshot {
     fn files(&self) -> &[PathBuf] {

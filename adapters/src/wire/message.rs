@@ -119,15 +119,15 @@ impl Message {
         ))
     }
 
-    /// Whether it names a task of the gateway's.
+    /// Where the value of a `_meta` key of the gateway's is.
     #[must_use]
-    pub fn names_task(&self, body: &[u8]) -> bool {
-        self.span(Member::MetaGateway).is_some()
-            && self.span(Member::Meta).is_some_and(|meta| {
-                array::members(body, meta)
-                    .iter()
-                    .any(|(key, _)| text::says(key.of(body), "dev.hopgate/task"))
-            })
+    pub fn gateway_value(&self, body: &[u8], name: &str) -> Option<Span> {
+        self.span(Member::MetaGateway)?;
+        let members = array::members(body, self.span(Member::Meta)?);
+        let found = members
+            .iter()
+            .find(|(key, _)| text::says(key.of(body), name));
+        found.map(|(_, value)| *value)
     }
 
     fn classify(&mut self, body: &[u8]) -> Result<(), Flaw> {

@@ -52,6 +52,12 @@ impl Span {
         bytes.get(self.range()).unwrap_or_default()
     }
 
+    /// Where the inside of an object or array begins.
+    #[must_use]
+    pub fn inside(self) -> usize {
+        self.start as usize + 1
+    }
+
     /// As a range.
     #[must_use]
     pub fn range(self) -> std::ops::Range<usize> {

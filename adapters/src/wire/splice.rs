@@ -22,6 +22,12 @@ impl Edit {
         }
     }
 
+    /// Puts bytes before a position.
+    #[must_use]
+    pub fn insert(at: usize, with: impl Into<Bytes>) -> Self {
+        Self::replace(Span::new(at, at), with)
+    }
+
     /// Takes a span out.
     #[must_use]
     pub fn remove(span: Span) -> Self {

@@ -179,8 +179,8 @@ impl Mirrors {
 impl Shown {
     fn of(context: &Context) -> Self {
         Self {
-            agent: Arc::clone(&context.principal.agent),
-            subject: Arc::clone(&context.principal.subject),
+            agent: Arc::clone(&context.principal().agent),
+            subject: Arc::clone(&context.principal().subject),
             server: Arc::clone(&context.name),
         }
     }

@@ -11,11 +11,12 @@ mod said;
 pub(crate) use mirror::{Mirrors, named};
 pub(crate) use said::Said;
 
-use crate::identity::{Identified, Principal};
+use crate::identity::{Caller, Identified, Principal, Proven, Resource};
 use crate::listener::body::read_body;
 use crate::pipeline::{Asker, Evidence, HeadFault, Inbound, Record, Refusal};
 use crate::snapshot::{Server, Snapshot};
 use adapters::wire::revision::Era;
+use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, Method as Verb};
@@ -39,7 +40,7 @@ pub(crate) struct Asked {
 #[derive(Debug, Clone)]
 pub(crate) struct Context {
     pub(crate) snapshot: Arc<Snapshot>,
-    pub(crate) principal: Arc<Principal>,
+    pub(crate) caller: Caller,
     /// As the path names it.
     pub(crate) name: Arc<str>,
     /// None where no such server is configured.
@@ -69,7 +70,10 @@ pub(crate) enum Reading {
 }
 
 /// Headers that say who, which session or what is meant: twice is a contradiction.
-const SINGLE: [&str; 8] = [
+const SINGLE: [&str; 11] = [
+    "authorization",
+    "dpop",
+    "txn-token",
     "mcp-session-id",
     "mcp-protocol-version",
     "mcp-method",
@@ -86,7 +90,8 @@ const SINGLE: [&str; 8] = [
 ///
 /// A [`Refusal`] for every body that is not one unambiguous message of this era.
 pub(crate) async fn read(identified: Identified) -> Result<Reading, Refusal> {
-    let (inbound, snapshot, principal) = identified.into_parts();
+    let (inbound, snapshot, proven) = identified.into_parts();
+    let Proven { caller, content } = proven;
     let Inbound {
         server: name,
         head,
@@ -97,7 +102,7 @@ pub(crate) async fn read(identified: Identified) -> Result<Reading, Refusal> {
     let server = snapshot.servers.get(&name).cloned();
     let context = Context {
         snapshot,
-        principal,
+        caller,
         name,
         server,
         headers: Arc::new(head.headers),
@@ -111,6 +116,7 @@ pub(crate) async fn read(identified: Identified) -> Result<Reading, Refusal> {
             let body = read_body(body, gateway.bounds.body, gateway.deadlines.body)
                 .await
                 .map_err(Refusal::Body)?;
+            signed_for(&context, content, &body)?;
             sort(context, body)
         }
     }
@@ -138,6 +144,17 @@ fn sort(context: Context, body: Bytes) -> Result<Reading, Refusal> {
     let message = adapters::wire::read(&body, bounds).map_err(Refusal::Malformed)?;
     let said = Said::new(body, message, bounds, &context.headers)?;
     Ok(Reading::One(Read::new(context, Ask::Say(Box::new(said)))))
+}
+
+/// A proof that names the body's digest is good for that body only.
+fn signed_for(context: &Context, content: Option<[u8; 32]>, body: &[u8]) -> Result<(), Refusal> {
+    let Some(wanted) = content else {
+        return Ok(());
+    };
+    if digest(&SHA256, body).as_ref() == wanted {
+        return Ok(());
+    }
+    Err(crate::identity::other_body(&context.snapshot, Resource::Endpoint(&context.name)))
 }
 
 fn single(headers: &HeaderMap) -> Result<(), Refusal> {
@@ -187,6 +204,15 @@ pub(crate) fn is_media(value: &[u8], media: &[u8]) -> bool {
             part.eq_ignore_ascii_case(b"charset=utf-8")
                 || part.eq_ignore_ascii_case(b"charset=\"utf-8\"")
         })
+}
+
+// === impl Context ===
+
+impl Context {
+    /// Who calls.
+    pub(crate) fn principal(&self) -> &Arc<Principal> {
+        &self.caller.principal
+    }
 }
 
 // === impl Read ===

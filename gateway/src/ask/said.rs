@@ -17,8 +17,10 @@ pub(crate) struct Said {
     pub(crate) message: Message,
     /// For requests and notifications; none where the method is not in the table.
     pub(crate) method: Option<Method>,
-    /// Whether it names a task of the gateway's: this version has given none, so that names an unknown one.
-    names_task: bool,
+    /// The task of the gateway's that it names; what is no text names nothing that could be open.
+    pub(crate) task: Option<Box<str>>,
+    /// The hop token it brings.
+    pub(crate) hop: Option<Box<str>>,
     /// Modern where the body or the version header says so.
     pub(crate) era: Era,
 }
@@ -37,7 +39,14 @@ impl Said {
         bounds: &Bounds,
         headers: &HeaderMap,
     ) -> Result<Self, Refusal> {
-        let names_task = message.names_task(&body);
+        let own = |name| {
+            let raw = message.gateway_value(&body, name)?.of(&body);
+            Some(match raw.first() {
+                Some(b'"') => Box::from(&*text::unescape(raw)),
+                _ => Box::default(),
+            })
+        };
+        let (task, hop) = (own("dev.hopgate/task"), own("dev.hopgate/hop"));
         let (body, message) = without_gateway_keys(body, message, bounds)?;
         let method = message
             .slice(Member::Method, &body)
@@ -47,7 +56,8 @@ impl Said {
             body,
             message,
             method,
-            names_task,
+            task,
+            hop,
             era,
         })
     }
@@ -60,9 +70,6 @@ impl Said {
     /// in an era without them.
     pub(super) fn check(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         self.check_dress()?;
-        if self.names_task {
-            return Err(Refusal::HandleUnknown("dev.hopgate/task"));
-        }
         if self.era == Era::Modern {
             super::mirror::check(self, headers)?;
         }

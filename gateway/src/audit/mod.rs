@@ -9,9 +9,10 @@ pub use record::{CallId, Ending, Record};
 use crate::credentials::Credentialed;
 use crate::pipeline::{Evidence, Refusal};
 use crate::telemetry::Metrics;
-use crate::telemetry::metrics::Outcome;
+use crate::telemetry::metrics::{Outcome, Refused};
 use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedSender;
+use tracing::Level;
 
 /// A call whose intent is on record. Made only by [`Ledger::intend`]; nothing else can be sent.
 #[derive(Debug)]
@@ -48,6 +49,9 @@ impl Ledger {
     /// Takes a finished record. Never waits, never fails: it runs in destructors.
     pub(crate) fn deliver(&self, record: Record) {
         self.count(&record);
+        if let Some(task) = &record.task {
+            task.count(record.bytes_in, record.bytes_out);
+        }
         log(&record);
         if let Some(tap) = &self.tap {
             // The reader may have gone; the record is in the log all the same.
@@ -70,29 +74,25 @@ impl Ledger {
 
 /// Calls that went well are told at `debug`; an operator wants to see the others.
 fn log(record: &Record) {
-    match record.ending {
-        Ending::Answered | Ending::Absorbed if tracing::enabled!(target: "hopgate::call", tracing::Level::DEBUG) =>
-        {
-            tracing::debug!(target: "hopgate::call", call = %record.call, agent = agent(record), server = %record.server,
-                method = record.method, tool = record.target.as_deref(), ending = record.ending.name(),
-                rule = record.rule.as_deref(), withheld = record.withheld, took_us = micros(record));
-        }
-        Ending::Answered | Ending::Absorbed => {}
-        Ending::ServerError | Ending::Abandoned => {
-            tracing::debug!(target: "hopgate::call", call = %record.call, agent = agent(record), server = %record.server,
-                method = record.method, tool = record.target.as_deref(), ending = record.ending.name(),
-                took_us = micros(record));
-        }
-        Ending::Refused(kind) => {
-            tracing::info!(target: "hopgate::call", call = %record.call, agent = agent(record), server = %record.server,
-                method = record.method, tool = record.target.as_deref(), refused = kind.name(),
-                reason = record.reason.as_deref(), "call refused");
-        }
-        Ending::Broken | Ending::TimedOut => {
-            tracing::warn!(target: "hopgate::call", call = %record.call, agent = agent(record), server = %record.server,
-                method = record.method, tool = record.target.as_deref(), ending = record.ending.name(),
-                reason = record.reason.as_deref(), "call did not end well");
-        }
+    let level = match record.ending {
+        Ending::Answered | Ending::Absorbed | Ending::ServerError | Ending::Abandoned => Level::DEBUG,
+        Ending::Refused(_) => Level::INFO,
+        Ending::Broken | Ending::TimedOut => Level::WARN,
+    };
+    macro_rules! tell {
+        ($level:expr, $text:literal) => {
+            tracing::event!(target: "hopgate::call", $level, call = %record.call, agent = agent(record),
+                subject = subject(record), user = user(record), chain = record.chain(), txn = txn(record),
+                task = task(record), server = %record.server, method = record.method,
+                tool = record.target.as_deref(), ending = record.ending.name(),
+                refused = record.refusal().map(Refused::name), rule = record.rule.as_deref(),
+                withheld = record.withheld, reason = record.reason.as_deref(), took_us = micros(record), $text)
+        };
+    }
+    match level {
+        Level::DEBUG => tell!(Level::DEBUG, "call"),
+        Level::INFO => tell!(Level::INFO, "call refused"),
+        _ => tell!(Level::WARN, "call did not end well"),
     }
 }
 
@@ -101,6 +101,25 @@ fn agent(record: &Record) -> Option<&str> {
         .principal
         .as_deref()
         .map(|principal| &*principal.agent)
+}
+
+fn subject(record: &Record) -> Option<&str> {
+    let principal = record.principal.as_deref();
+    principal.map(|principal| &*principal.subject)
+}
+
+fn user(record: &Record) -> Option<&str> {
+    record.principal.as_deref()?.user.as_deref()
+}
+
+fn txn(record: &Record) -> Option<String> {
+    let task = record.task.as_deref()?;
+    Some(task.txn().simple().to_string())
+}
+
+fn task(record: &Record) -> Option<String> {
+    let task = record.task.as_deref()?;
+    Some(task.id().simple().to_string())
 }
 
 fn micros(record: &Record) -> u64 {

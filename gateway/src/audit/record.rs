@@ -2,6 +2,7 @@
 
 use crate::identity::Principal;
 use crate::pipeline::Refusal;
+use crate::task::Task;
 use crate::telemetry::metrics::Refused;
 use std::fmt;
 use std::sync::Arc;
@@ -47,8 +48,8 @@ pub struct Record {
     pub method: Option<&'static str>,
     /// The tool, resource or prompt it names.
     pub target: Option<Box<str>>,
-    /// The task it belongs to.
-    pub task: Option<Uuid>,
+    /// The task it belongs to, and with it the chain.
+    pub task: Option<Arc<Task>>,
     /// The rule that granted it.
     pub rule: Option<Arc<str>>,
     /// What the operator reads where the call was refused or broke.
@@ -151,6 +152,15 @@ impl Record {
     pub(crate) fn end(&mut self, ending: Ending) {
         self.ending = ending;
         self.took = self.began.elapsed();
+    }
+
+    /// Every agent of the chain, oldest first, the caller last.
+    #[must_use]
+    pub fn chain(&self) -> String {
+        let before = self.task.iter().flat_map(|task| task.chain().iter());
+        let own = self.principal.iter().map(|principal| &principal.agent);
+        let names: Vec<&str> = before.chain(own).map(|agent| &**agent).collect();
+        names.join(">")
     }
 
     /// The refusal's short name, if it was one.

@@ -14,7 +14,7 @@ use crate::snapshot::Server;
 use crate::task::Bound;
 use adapters::wire::splice::Edit;
 use adapters::wire::{Class, Member, Method};
-use policy::{Decision, Grant};
+use policy::{Decision, Grant, Reason};
 use std::sync::Arc;
 
 /// A call the policy has granted. Made only by [`decide`].
@@ -37,14 +37,17 @@ pub(crate) fn decide(bound: Bound) -> Result<Authorized, Refusal> {
     let Some(server) = context.server.clone() else {
         return Err(Refusal::ServerUnknown);
     };
-    let sight = Sight::of(context);
-    if !sight.reaches() {
-        return Err(Refusal::ServerUnknown);
+    let sight = Sight::of(&bound);
+    if let Decision::Deny(denial) = sight.decide(policy::Target::Server) {
+        return Err(match denial.reason() {
+            Reason::Depth { most } => Refusal::ChainTooDeep { most: *most },
+            _ => Refusal::ServerUnknown,
+        });
     }
     let target = request::target(&bound)?;
     let grant = match sight.decide(target.as_policy()) {
         Decision::Allow(grant) => grant,
-        Decision::Deny(denial) => return Err(target.refuse(denial)),
+        Decision::Deny(denial) => return Err(target.refuse(denial, context)),
     };
     let mut cuts = Vec::new();
     if let Some(said) = bound.asked().said() {

@@ -1,10 +1,12 @@
 //! Turns what a message asks into the policy's words, and a denial into what the caller may learn of it.
 
-use crate::ask::{Ask, Said};
+use crate::ask::{Ask, Context, Said};
+use crate::identity::{Resource, insufficient_scope};
 use crate::pipeline::{Denial, Refusal};
 use crate::task::Bound;
 use adapters::wire::{Class, Member, Method};
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// What a call concerns.
 #[derive(Debug)]
@@ -111,18 +113,27 @@ impl<'a> Target<'a> {
     }
 
     /// What the caller learns: nothing more than that what it cannot see is unknown.
-    pub(super) fn refuse(self, denial: policy::Denial) -> Refusal {
+    pub(super) fn refuse(self, denial: policy::Denial, context: &Context) -> Refusal {
         if denial.visible() {
-            return Refusal::Denied(match denial.reason() {
-                policy::Reason::Rule { name, message } => Denial {
+            return match denial.reason() {
+                policy::Reason::Scopes { name, scopes } => Refusal::ScopesMissing {
+                    rule: Arc::clone(name),
+                    scopes: scopes.join(" "),
+                    challenge: Box::new(insufficient_scope(
+                        &context.snapshot,
+                        Resource::Endpoint(&context.name),
+                        scopes,
+                    )),
+                },
+                policy::Reason::Rule { name, message } => Refusal::Denied(Denial {
                     rule: Some(name.to_string()),
                     message: message.to_string(),
-                },
-                _ => Denial {
+                }),
+                _ => Refusal::Denied(Denial {
                     rule: None,
                     message: "not allowed".to_owned(),
-                },
-            });
+                }),
+            };
         }
         match self {
             Self::Tool(name) => Refusal::ToolUnknown(name.into_owned()),

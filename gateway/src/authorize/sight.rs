@@ -1,17 +1,20 @@
 //! What one caller may see of one server: the same decision, asked of lists, notifications and the server's requests.
 
-use crate::ask::Context;
 use crate::snapshot::Snapshot;
+use crate::task::Bound;
 use adapters::wire::list::ListKind;
 use adapters::wire::splice::Edit;
 use adapters::wire::{Method, Span, array, text};
 use policy::{Decision, Request, Target};
+use std::sync::Arc;
 
 /// One caller's view of one server under one snapshot.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sight<'a> {
     snapshot: &'a Snapshot,
     agent: &'a str,
+    chain: &'a [Arc<str>],
+    scopes: &'a [Box<str>],
     server: &'a str,
 }
 
@@ -28,10 +31,13 @@ pub(crate) enum Verdict {
 
 impl<'a> Sight<'a> {
     /// The view a request was made under.
-    pub(crate) fn of(context: &'a Context) -> Self {
+    pub(crate) fn of(bound: &'a Bound) -> Self {
+        let context = bound.asked().context();
         Self {
             snapshot: &context.snapshot,
-            agent: &context.principal.agent,
+            agent: &context.principal().agent,
+            chain: bound.task().chain(),
+            scopes: &context.caller.proof.scopes,
             server: &context.name,
         }
     }
@@ -114,7 +120,8 @@ impl<'a> Sight<'a> {
     {
         Request {
             agent: self.agent,
-            chain: &[],
+            chain: self.chain,
+            scopes: self.scopes,
             server: self.server,
             target,
         }

@@ -3,17 +3,18 @@
 use super::form::{
     ADDRESS, CREDENTIAL, DURATION, HOST, INCLUDE, NETWORK, ORIGIN, PATH, PUBLIC_URL, SIZE, URL,
 };
+use super::identity::IDENTITY;
 use policy::keys::{AGENTS, GROUPS, RULES, TESTS};
 use policy::shape::{ANY, Choice, Key, Shape};
 
-const DURATION_KEY: Shape = Shape::Text(DURATION);
+pub(super) const DURATION_KEY: Shape = Shape::Text(DURATION);
 const SIZE_KEY: Shape = Shape::Text(SIZE);
 const COUNT: Shape = Shape::Integer(1, 1_000_000);
-const FILES: Shape = Shape::OneOrMany(&Shape::Text(PATH));
-const NETWORKS: Shape = Shape::List(&Shape::Text(NETWORK));
+pub(super) const FILES: Shape = Shape::OneOrMany(&Shape::Text(PATH));
+pub(super) const NETWORKS: Shape = Shape::List(&Shape::Text(NETWORK));
 
 /// A certificate and its key.
-const PAIR: &[Key] = &[
+pub(super) const PAIR: &[Key] = &[
     Key::new(
         "cert",
         Shape::Text(PATH),
@@ -21,7 +22,26 @@ const PAIR: &[Key] = &[
     )
     .required(),
     Key::new("key", Shape::SecretFile, "Its private key, a PEM file.").required(),
-    Key::later("client_ca"),
+];
+
+/// What agents are shown, and asked for.
+const TLS: &[Key] = &[
+    Key::new(
+        "cert",
+        Shape::Text(PATH),
+        "The certificate and its chain, a PEM file.",
+    ),
+    Key::new("key", Shape::SecretFile, "Its private key, a PEM file."),
+    Key::new(
+        "svid",
+        Shape::Text(ANY),
+        "Instead of `cert` and `key`: the gateway's own SVID, of this `spiffe` identity.",
+    ),
+    Key::new(
+        "client_ca",
+        Shape::Text(PATH),
+        "Every client must have a certificate of these authorities, a PEM file.",
+    ),
 ];
 
 const SEAL_KEY: &[Key] = &[
@@ -53,6 +73,12 @@ const BOUNDS: &[Key] = &[
     .default("16"),
     Key::new("connections", COUNT, "Open client connections.").default("10000"),
     Key::new("streams", COUNT, "Open streams.").default("10000"),
+    Key::new(
+        "tasks",
+        COUNT,
+        "Open tasks; beyond it the longest idle ones end early.",
+    )
+    .default("100000"),
 ];
 
 const DEADLINES: &[Key] = &[
@@ -77,6 +103,13 @@ const DEADLINES: &[Key] = &[
         "What is open when the gateway stops.",
     )
     .default("\"30s\""),
+    Key::new(
+        "task",
+        DURATION_KEY,
+        "One task, from its opening or its principal's newest proof.",
+    )
+    .default("\"1h\""),
+    Key::new("idle", DURATION_KEY, "A task in which nothing happens.").default("\"5m\""),
 ];
 
 const SERVER_DEADLINES: &[Key] = &[
@@ -95,7 +128,7 @@ const GATEWAY: &[Key] = &[
     Key::new("public_url", Shape::Text(PUBLIC_URL), "What agents call the gateway; no path.").default("\"http://127.0.0.1:3000\""),
     Key::new("data_dir", Shape::Text(PATH), "Where state is kept; one process each.").default("\"hopgate-data\""),
     Key::new("state", Shape::TableLater(&Shape::Choice(&[Choice::new("memory")]), "state shared by several gateways"), "Where state is shared.").default("\"memory\""),
-    Key::new("tls", Shape::Table(PAIR), "Serve agents over TLS; re-read when a file changes."),
+    Key::new("tls", Shape::Table(TLS), "Serve agents over TLS; re-read when a file changes."),
     Key::new("hosts", Shape::List(&Shape::Text(HOST)), "Names accepted in `Host`; empty: the public URL's, and loopback names when listening there.").default("[]"),
     Key::new("origins", Shape::List(&Shape::Text(ORIGIN)), "Web origins that may call, by CORS.").default("[]"),
     Key::new("ca", FILES, "PEM files of roots beside the system's, for every server."),
@@ -114,26 +147,6 @@ const LOG: &[Key] = &[Key::new(
     "How log lines look.",
 )
 .default("\"human\"")];
-
-const IDENTITY: &[Key] = &[
-    Key::new(
-        "kind",
-        Shape::Choice(&[
-            Choice::new("local"),
-            Choice::later("oidc"),
-            Choice::later("spiffe"),
-            Choice::later("key"),
-        ]),
-        "How callers prove who they are; `local`: they call from this machine.",
-    )
-    .required(),
-    Key::later("trust_domain"),
-    Key::later("issuer"),
-    Key::later("audience"),
-    Key::later("agent"),
-    Key::later("user"),
-    Key::later("max_life"),
-];
 
 const SERVER: &[Key] = &[
     Key::new(
@@ -185,9 +198,12 @@ const SERVER: &[Key] = &[
     Key::later("command"),
     Key::later("openapi"),
     Key::later("api"),
-    Key::later("agent"),
+    Key::new(
+        "agent",
+        Shape::Text(ANY),
+        "The agent this server is, where it is one: each call brings it a hop token.",
+    ),
     Key::later("session_credential"),
-    Key::later("requires_chain"),
     Key::later("limit"),
     Key::later("tools"),
     Key::later("resources"),

@@ -5,10 +5,13 @@
 
 mod file;
 mod form;
+mod identity;
 mod keys;
 mod load;
 mod resolve;
 
+pub(crate) use form::duration;
+pub use identity::{Agent, Binding, Identity, Oidc, Spiffe, SpiffeFrom, StaticKey};
 pub(crate) use keys::ROOT;
 pub use load::{Broken, Loaded, load};
 
@@ -51,7 +54,7 @@ pub struct Gateway {
     /// Where state is kept; one process each.
     pub data_dir: PathBuf,
     /// Inbound TLS.
-    pub tls: Option<InboundTls>,
+    pub tls: Option<Tls>,
     /// Host names accepted, lower case, without port; never empty.
     pub hosts: Vec<String>,
     /// Origins that get CORS; empty = CORS off.
@@ -72,13 +75,31 @@ pub struct Gateway {
     pub deadlines: Deadlines,
 }
 
-/// `tls = { cert, key, client_ca }`.
+/// A certificate and its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InboundTls {
     /// PEM chain.
     pub cert: PathBuf,
     /// PEM key.
     pub key: PathBuf,
+}
+
+/// `tls = { … }` of the gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// What agents are shown.
+    pub own: OwnCertificate,
+    /// Who must have issued every client's certificate, where every client must have one.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// What agents are shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OwnCertificate {
+    /// A certificate in files.
+    Files(InboundTls),
+    /// The gateway's own SVID, of this identity.
+    Svid(Arc<str>),
 }
 
 /// `keys = [{ id, file }]`.
@@ -109,6 +130,8 @@ pub struct Bounds {
     pub connections: usize,
     /// Open streams (GET, SSE answers).
     pub streams: usize,
+    /// Open tasks; beyond it the longest idle ones end early.
+    pub tasks: usize,
 }
 
 /// `[gateway.deadlines]`; a server may set its own.
@@ -126,6 +149,10 @@ pub struct Deadlines {
     pub stream: Duration,
     /// Shutdown.
     pub drain: Duration,
+    /// One task, from its opening or its principal's newest proof.
+    pub task: Duration,
+    /// A task in which nothing happens.
+    pub idle: Duration,
 }
 
 /// `[log]`.
@@ -133,28 +160,6 @@ pub struct Deadlines {
 pub struct Log {
     /// JSON lines instead of text.
     pub json: bool,
-}
-
-/// `[identities.X]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Identity {
-    /// Loopback only, for the first run.
-    Local,
-}
-
-/// `[agents.X]` as identity sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Agent {
-    /// Whether any matcher names the `local` identity.
-    pub local: bool,
-    /// Lifecycle: only an active agent may call.
-    pub active: bool,
-    /// First instant it may no longer call, seconds since the epoch.
-    pub expires: Option<i64>,
-    /// Who answers for it.
-    pub owner: Option<String>,
-    /// What it is for.
-    pub purpose: Option<String>,
 }
 
 /// `[servers.X]`, the gateway's part.
@@ -166,6 +171,8 @@ pub struct Server {
     pub protocol: Protocol,
     /// The gateway's deadlines with this server's own put in.
     pub deadlines: Deadlines,
+    /// The agent this server is, where it is one: it gets hop tokens.
+    pub agent: Option<Arc<str>>,
 }
 
 /// What stands behind a server.
@@ -210,6 +217,8 @@ impl Default for Deadlines {
             call: Duration::from_secs(10 * 60),
             stream: Duration::from_secs(24 * 60 * 60),
             drain: Duration::from_secs(30),
+            task: Duration::from_secs(60 * 60),
+            idle: Duration::from_secs(5 * 60),
         }
     }
 }

@@ -125,8 +125,9 @@ pub(super) fn list_kind(method: Option<Method>) -> Option<ListKind> {
 }
 
 fn filter(call: &Call, shared: &Shared, kind: ListKind, read: &mut Read) {
-    let context = call.authorized.bound().asked().context();
-    let sight = Sight::of(context);
+    let bound = call.authorized.bound();
+    let context = bound.asked().context();
+    let sight = Sight::of(bound);
     let mut annotated = Vec::new();
     let cut = list::filter(&read.bytes, kind, |item| {
         let shown = sight.lists(kind, &item.name);

@@ -7,7 +7,9 @@
 use super::judge::{self, Judged};
 use super::{Call, End, Shared};
 use crate::audit::Ending;
+use crate::identity::now as seconds;
 use crate::pipeline::{Asker, Cut, Refusal, UpstreamFault};
+use crate::task::Cause;
 use adapters::upstream::ReplyBody;
 use adapters::wire::revision::Era;
 use adapters::wire::sse::{Decoder, Frame};
@@ -40,6 +42,8 @@ pub(crate) struct Events {
     /// Since when the server waits for its client, if it does: the call's clock stands meanwhile.
     pub(super) waiting: Option<Instant>,
     draining: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    /// Until the task ends: then nothing more passes, but a stream outlives its task's deadline.
+    over: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     /// Whether the answer to the request has passed.
     pub(super) answered: Option<Ending>,
     /// Whether the client could resume this stream elsewhere.
@@ -49,14 +53,24 @@ pub(crate) struct Events {
     done: bool,
 }
 
+/// How long the caller's proof is good: a stream ends with it.
+fn proven_for(call: &Call) -> Duration {
+    let proof = &call.authorized.bound().asked().context().caller.proof;
+    match proof.expires {
+        Some(end) => Duration::from_secs(end.saturating_sub(seconds())),
+        None => Duration::MAX,
+    }
+}
+
 // === impl Events ===
 
 impl Events {
     pub(super) fn new(mut call: Call, body: ReplyBody, shared: Shared) -> Self {
         let settings = &call.authorized.server().settings.deadlines;
         let now = Instant::now();
+        let over = call.authorized.bound().task().over().clone();
         if call.authorized.opens_stream() {
-            call.deadline = now + settings.stream;
+            call.deadline = now + settings.stream.min(proven_for(&call));
         }
         let limit = call
             .authorized
@@ -81,6 +95,7 @@ impl Events {
             quiet_since: now,
             waiting: None,
             draining,
+            over: Some(Box::pin(over.cancelled_owned())),
             answered: None,
             resumable: false,
             withheld: 0,
@@ -149,6 +164,13 @@ impl Events {
             && draining.as_mut().poll(context).is_ready()
         {
             self.done = true;
+            return Poll::Ready(());
+        }
+        if let Some(over) = &mut self.over
+            && over.as_mut().poll(context).is_ready()
+        {
+            self.over = None;
+            self.task_over();
             return Poll::Ready(());
         }
         ready!(self.timer.as_mut().poll(context));
@@ -227,6 +249,22 @@ impl Events {
         self.reason = Some(why);
         self.call.closed();
         self.fail(&Refusal::UpstreamFailed(UpstreamFault::Answer("broke off")));
+    }
+
+    /// The task has ended. A deadline cancels calls; a stream without a lease lives on, until its own.
+    fn task_over(&mut self) {
+        let task = self.call.authorized.bound().task();
+        let cause = task.end().map(|end| end.cause);
+        if self.call.authorized.opens_stream() && cause == Some(Cause::Deadline) {
+            return;
+        }
+        self.done = true;
+        if self.answered.is_none() && !self.call.authorized.opens_stream() {
+            let refusal = Refusal::TaskOver("the task ended before its answer");
+            self.reason = Some(refusal.reason());
+            self.call.closed();
+            self.fail(&refusal);
+        }
     }
 
     fn out_of_time(&mut self) {

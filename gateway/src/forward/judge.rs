@@ -29,7 +29,7 @@ pub(super) enum Judged {
 /// Whether the stream's caller may still reach anything on its server.
 pub(super) fn reaches(events: &Events) -> bool {
     let snapshot = events.shared.live.snapshot();
-    Sight::of(events.call.authorized.bound().asked().context())
+    Sight::of(events.call.authorized.bound())
         .under(&snapshot)
         .reaches()
 }
@@ -169,7 +169,7 @@ fn answered(events: &mut Events, data: &Bytes, id: &[u8]) -> Spoken {
 fn unasked(events: &mut Events, data: &Bytes, message: &Message) -> Spoken {
     let snapshot = events.shared.live.snapshot();
     let bound = events.call.authorized.bound();
-    let sight = Sight::of(bound.asked().context()).under(&snapshot);
+    let sight = Sight::of(bound).under(&snapshot);
     if events.call.authorized.opens_stream() && !sight.reaches() {
         return Spoken::End;
     }

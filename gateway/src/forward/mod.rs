@@ -23,13 +23,15 @@ use crate::limit::{Limits, Slot};
 use crate::live::Live;
 use crate::pipeline::{Body, Evidence, Record, Refusal, Trail, UpstreamFault};
 use crate::snapshot::Snapshot;
-use crate::task::{Session, Tasks};
+use crate::identity::now as seconds;
+use crate::task::{Carrying, Session, Tasks};
 use adapters::upstream::{Exchange, ReplyBody, UpstreamError};
 use adapters::wire::revision::Era;
 use adapters::wire::{Class, Method};
 use bytes::Bytes;
 use http::Response;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -78,6 +80,8 @@ pub(crate) struct Call {
     pub(crate) authorized: Authorized,
     pub(crate) slot: Option<Slot>,
     pub(crate) deadline: Instant,
+    /// The hop token it brings to a server that is an agent: good until this call has ended.
+    pub(crate) carrying: Option<Carrying>,
     /// The session an `initialize` was just given.
     pub(crate) begun: Option<Arc<Session>>,
 }
@@ -107,24 +111,27 @@ impl Forward {
             return Err(Refusal::Draining);
         }
         era_allows(&authorized)?;
-        let deadline = Instant::now() + authorized.server().settings.deadlines.call;
-        let call = Call {
-            authorized,
-            slot,
-            deadline,
-            begun: None,
-        };
-        let exchange = request::exchange(&call.authorized);
+        let call = Call::new(authorized, slot, &self.shared);
+        let exchange = request::exchange(&call);
         call.opened();
-        let response = match timeout_at(deadline, call.exchange(exchange)).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => {
-                call.closed();
-                return Err(Refusal::UpstreamFailed(UpstreamFault::Exchange(error)));
-            }
-            Err(_) => return Err(Refusal::TimedOut),
+        let over = call.authorized.bound().task().over().clone();
+        let answered = async {
+            let response = match timeout_at(call.deadline, call.exchange(exchange)).await {
+                Ok(Ok(response)) => response,
+                Ok(Err(error)) => {
+                    call.closed();
+                    return Err(Refusal::UpstreamFailed(UpstreamFault::Exchange(error)));
+                }
+                Err(_) => return Err(Refusal::TimedOut),
+            };
+            head::read(call, response, &self.shared).await
         };
-        head::read(call, response, &self.shared).await
+        tokio::select! {
+            biased;
+            answered = answered => answered,
+            // Whatever the server was about to say, nobody may have it any more.
+            () = over.cancelled() => Err(Refusal::TaskOver("the task ended before its server answered")),
+        }
     }
 }
 
@@ -144,9 +151,48 @@ fn era_allows(call: &Authorized) -> Result<(), Refusal> {
     }
 }
 
+/// A hop token for the agent that is called, no longer good than the call and its caller's proof.
+fn carry(
+    call: &Authorized,
+    agent: &Arc<str>,
+    shared: &Shared,
+    (now, limit): (u64, Duration),
+) -> Option<Carrying> {
+    let context = call.bound().asked().context();
+    let snapshot = &context.snapshot;
+    let proof = context.caller.proof.expires.unwrap_or(u64::MAX);
+    let expires = now.saturating_add(limit.as_secs().max(1)).min(proof);
+    shared.tasks.chains.carry(
+        &snapshot.keys,
+        snapshot.public(),
+        (call.bound().task(), agent),
+        (now, expires),
+    )
+}
+
 // === impl Call ===
 
 impl Call {
+    fn new(authorized: Authorized, slot: Option<Slot>, shared: &Shared) -> Self {
+        let (now, begun) = (Instant::now(), seconds());
+        let server = authorized.server();
+        let task = authorized.bound().task();
+        let left = Duration::from_secs(task.deadline().saturating_sub(begun));
+        let limit = server.settings.deadlines.call.min(left);
+        let carrying = server
+            .settings
+            .agent
+            .as_ref()
+            .and_then(|agent| carry(&authorized, agent, shared, (begun, limit)));
+        Self {
+            deadline: now + limit,
+            carrying,
+            slot,
+            begun: None,
+            authorized,
+        }
+    }
+
     /// The raw id this call's answer must carry; none for what gets no answer.
     pub(crate) fn id(&self) -> Option<&[u8]> {
         let said = self.authorized.bound().asked().said()?;

@@ -14,9 +14,11 @@ use http::StatusCode;
 use http_body::{Body as _, SizeHint};
 use http_body_util::BodyExt as _;
 use std::collections::VecDeque;
+use std::future::Future as _;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::time::{Sleep, sleep_until, timeout_at};
+use tokio_util::sync::WaitForCancellationFutureOwned;
 
 /// An answer up to this size is taken whole even when it could already pass.
 const HELD: usize = 128 * 1024;
@@ -32,6 +34,8 @@ pub(crate) struct Plain {
     digest: Option<[u8; 32]>,
     out: VecDeque<Bytes>,
     timer: Pin<Box<Sleep>>,
+    /// Until the task ends.
+    over: Pin<Box<WaitForCancellationFutureOwned>>,
     facts: Option<Facts>,
     reason: Option<String>,
 }
@@ -80,6 +84,7 @@ pub(super) async fn read(
         if size > HELD && reader.released() {
             let plain = Plain {
                 timer: Box::pin(sleep_until(call.deadline)),
+                over: Box::pin(call.authorized.bound().task().over().clone().cancelled_owned()),
                 call,
                 body,
                 reader: Some(reader),
@@ -150,6 +155,9 @@ impl Plain {
             let frame = match Pin::new(&mut self.body).poll_frame(context) {
                 Poll::Ready(frame) => frame,
                 Poll::Pending => {
+                    if self.over.as_mut().poll(context).is_ready() {
+                        return self.cut("the task ended before its answer".to_owned());
+                    }
                     ready!(std::future::Future::poll(self.timer.as_mut(), context));
                     return self.cut("the call's deadline passed".to_owned());
                 }

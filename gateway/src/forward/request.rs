@@ -2,13 +2,14 @@
 //!
 //! Nothing a client sends to identify itself passes, nor anything hop-by-hop; what mirrors the body is made anew.
 
-use crate::ask::{Ask, Asked, named};
+use super::Call;
+use crate::ask::{Ask, Asked, Said, named};
 use crate::authorize::Authorized;
-use crate::task::Bound;
+use crate::task::{Bound, Carrying, HOP};
 use adapters::upstream::Exchange;
 use adapters::wire::revision::Era;
 use adapters::wire::splice::{self, Edit};
-use adapters::wire::{code, header, text};
+use adapters::wire::{Member, code, header, text};
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method as Verb};
@@ -23,12 +24,17 @@ const PASSED: [HeaderName; 5] = [
 ];
 
 /// Makes the exchange of an authorized call.
-pub(super) fn exchange(call: &Authorized) -> Exchange {
-    let asked = call.bound().asked();
+pub(super) fn exchange(call: &Call) -> Exchange {
+    let asked = call.authorized.bound().asked();
+    let hop = call.carrying.as_ref().map(Carrying::token);
+    let mut headers = headers(&call.authorized);
+    if let Some(value) = hop.and_then(|token| HeaderValue::from_str(token).ok()) {
+        headers.insert(HeaderName::from_static(HOP), value);
+    }
     Exchange {
         method: verb(asked.ask()),
-        headers: headers(call),
-        body: body(call),
+        headers,
+        body: body(&call.authorized, hop),
     }
 }
 
@@ -40,7 +46,7 @@ fn verb(ask: &Ask) -> Verb {
     }
 }
 
-fn body(call: &Authorized) -> Bytes {
+fn body(call: &Authorized, hop: Option<&str>) -> Bytes {
     let Some(said) = call.bound().asked().said() else {
         return Bytes::new();
     };
@@ -50,8 +56,22 @@ fn body(call: &Authorized) -> Bytes {
         .iter()
         .chain(call.cuts())
         .cloned()
+        .chain(hop.and_then(|token| hop_in(said, token)))
         .collect();
     splice::apply(&said.body, edits)
+}
+
+/// The hop token as a `_meta` key; a message without `params` has it in the header alone.
+fn hop_in(said: &Said, token: &str) -> Option<Edit> {
+    let key = format!("\"dev.hopgate/hop\":{}", text::quote(token));
+    let (object, member) = match said.message.span(Member::Meta) {
+        Some(meta) => (meta, key),
+        None => (said.message.span(Member::Params)?, format!("\"_meta\":{{{key}}}")),
+    };
+    let raw = object.of(&said.body);
+    let is_empty = raw.get(1..)?.trim_ascii_start().first() == Some(&b'}');
+    let comma = if is_empty { "" } else { "," };
+    Some(Edit::insert(object.inside(), format!("{member}{comma}")))
 }
 
 fn headers(call: &Authorized) -> HeaderMap {

@@ -1,11 +1,29 @@
 //! Stage 1, who is calling: from the head of a request alone, before its body is read.
 //!
 //! A proof that fails never falls back to the next kind: `Authorization` decides, then the client certificate,
-//! then `local`. This version verifies `local` only, so a request that brings a token is unproven.
+//! then `local`. Nothing in a URL, a body or a forwarded header ever says who calls.
 
-use crate::config::{Agent, Identity};
-use crate::pipeline::{Evidence, Inbound, Record, Refusal};
+mod challenge;
+mod claims;
+mod metadata;
+mod registry;
+mod resource;
+mod sources;
+mod token;
+mod workload;
+
+pub(crate) use challenge::{Challenge, insufficient_scope};
+pub(crate) use metadata::{authorization_server, protected_resource};
+pub(crate) use registry::Registry;
+pub(crate) use resource::Resource;
+pub(crate) use sources::Sources;
+pub(crate) use token::Tokens;
+pub use workload::Shown;
+
+use crate::pipeline::{Evidence, Inbound, Peer, Record, Refusal};
 use crate::snapshot::Snapshot;
+use http::request::Parts;
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -16,6 +34,32 @@ pub struct Principal {
     pub agent: Arc<str>,
     /// The exact subject that was proven, stable across tokens and connections.
     pub subject: Arc<str>,
+    /// Whom the agent acts for.
+    pub user: Option<Arc<str>>,
+}
+
+/// What a caller's proof says beside who it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Proof {
+    /// The identity that verified it.
+    pub(crate) source: Arc<str>,
+    /// As what that identity knows the caller.
+    pub(crate) name: Box<str>,
+    /// First second at which it, or the agent, is no longer good.
+    pub(crate) expires: Option<u64>,
+    /// OAuth scopes.
+    pub(crate) scopes: Box<[Box<str>]>,
+    /// Agents before the caller that a trusted issuer vouches for, oldest first.
+    pub(crate) actors: Arc<[Arc<str>]>,
+    /// When it was made, in seconds; none for what proves itself anew with each request.
+    pub(crate) made: Option<u64>,
+}
+
+/// A principal and its proof.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    pub(crate) principal: Arc<Principal>,
+    pub(crate) proof: Arc<Proof>,
 }
 
 /// A request whose caller is proven. Made only by [`identify`].
@@ -23,7 +67,15 @@ pub struct Principal {
 pub(crate) struct Identified {
     inbound: Inbound,
     snapshot: Arc<Snapshot>,
-    principal: Arc<Principal>,
+    proven: Proven,
+}
+
+/// Who calls, and what the body must then be.
+#[derive(Debug)]
+pub(crate) struct Proven {
+    pub(crate) caller: Caller,
+    /// SHA-256 of the only body the caller's key has signed for.
+    pub(crate) content: Option<[u8; 32]>,
 }
 
 /// Proves who sends this request.
@@ -32,48 +84,78 @@ pub(crate) struct Identified {
 ///
 /// [`Refusal::Unproven`] without a good proof, [`Refusal::AgentUnavailable`] where the proof is good but of nobody
 /// who may call.
-pub(crate) fn identify(inbound: Inbound, snapshot: Arc<Snapshot>) -> Result<Identified, Refusal> {
-    if inbound
-        .head
-        .headers
-        .contains_key(http::header::AUTHORIZATION)
-    {
-        return Err(Refusal::Unproven(
-            "a token was sent, and no identity here verifies tokens",
-        ));
-    }
-    if !snapshot
-        .config
-        .identities
-        .values()
-        .any(|kind| *kind == Identity::Local)
-    {
-        return Err(Refusal::Unproven(
-            "no proof was sent, and no identity of kind `local` is configured",
-        ));
-    }
-    if !inbound.peer.address.ip().to_canonical().is_loopback() {
-        return Err(Refusal::Unproven("`local` needs a loopback connection"));
-    }
-    if is_proxied(&inbound.head.headers) {
-        return Err(Refusal::Unproven(
-            "a request that came through a proxy is never local",
-        ));
-    }
-    let agent = snapshot.config.agents.iter().find(|(_, agent)| agent.local);
-    let Some((settings, principal)) =
-        agent.and_then(|(name, settings)| Some((settings, snapshot.principals.local(name)?)))
-    else {
-        return Err(Refusal::AgentUnavailable(
-            "no agent has the identity `local`",
-        ));
-    };
-    available(settings)?;
+pub(crate) async fn identify(
+    inbound: Inbound,
+    snapshot: Arc<Snapshot>,
+    tokens: &Tokens,
+) -> Result<Identified, Refusal> {
+    let resource = Resource::Endpoint(&inbound.server);
+    let proven = prove(&inbound.head, &inbound.peer, resource, &snapshot, tokens).await?;
     Ok(Identified {
         inbound,
         snapshot,
-        principal,
+        proven,
     })
+}
+
+/// Proves who sends a request for this resource.
+///
+/// # Errors
+///
+/// As [`identify`].
+pub(crate) async fn prove(
+    head: &Parts,
+    peer: &Peer,
+    resource: Resource<'_>,
+    snapshot: &Snapshot,
+    tokens: &Tokens,
+) -> Result<Proven, Refusal> {
+    let unproven = |why: Fault| why.refuse(snapshot, resource);
+    let presented = token::presented(&head.headers).map_err(unproven)?;
+    if let Some(presented) = presented {
+        let request = token::Request {
+            head,
+            peer,
+            resource,
+            snapshot,
+        };
+        return tokens.prove(presented, &request).await;
+    }
+    let caller = match &peer.shown {
+        Some(shown) => workload::prove(shown, snapshot, resource)?,
+        None => local(head, peer, snapshot, resource)?,
+    };
+    Ok(Proven {
+        caller,
+        content: None,
+    })
+}
+
+/// The caller from this machine.
+fn local(
+    head: &Parts,
+    peer: &Peer,
+    snapshot: &Snapshot,
+    resource: Resource<'_>,
+) -> Result<Caller, Refusal> {
+    let unproven = |why: &'static str| Fault::absent(why).refuse(snapshot, resource);
+    let Some(caller) = snapshot.registry.local() else {
+        return Err(unproven("no proof was sent, and no identity of kind `local` is configured"));
+    };
+    if !peer.address.ip().to_canonical().is_loopback() {
+        return Err(unproven("`local` needs a loopback connection"));
+    }
+    if is_proxied(&head.headers) {
+        return Err(unproven("a request that came through a proxy is never local"));
+    }
+    let caller = caller.clone()?;
+    in_time(&caller, now())?;
+    Ok(caller)
+}
+
+/// The refusal of a body that the caller's key has not signed for.
+pub(crate) fn other_body(snapshot: &Snapshot, resource: Resource<'_>) -> Refusal {
+    Fault::unbound("the proof of the key is for another body").refuse(snapshot, resource)
 }
 
 /// Whether a proxy stood between the caller and us, by the marks it left.
@@ -84,18 +166,64 @@ fn is_proxied(headers: &http::HeaderMap) -> bool {
     })
 }
 
-fn available(agent: &Agent) -> Result<(), Refusal> {
-    if !agent.active {
-        return Err(Refusal::AgentUnavailable("the agent is not active"));
-    }
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(i64::MAX, |age| {
-            i64::try_from(age.as_secs()).unwrap_or(i64::MAX)
-        });
-    match agent.expires {
-        Some(end) if now >= end => Err(Refusal::AgentUnavailable("the agent has expired")),
+/// An agent may expire between two requests with one proof.
+fn in_time(caller: &Caller, now: u64) -> Result<(), Refusal> {
+    match caller.proof.expires {
+        Some(end) if now >= end => Err(Refusal::AgentUnavailable(Cow::Borrowed(
+            "the agent has expired",
+        ))),
         _ => Ok(()),
+    }
+}
+
+/// Seconds since the epoch; a clock before it is at the end of time, where nothing is good any more.
+pub(crate) fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(u64::MAX, |age| age.as_secs())
+}
+
+/// What is wrong with a proof.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    /// For the operator.
+    why: Cow<'static, str>,
+    /// What kind of fault the caller is told of.
+    kind: challenge::Kind,
+}
+
+// === impl Fault ===
+
+impl Fault {
+    /// None was sent.
+    fn absent(why: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            why: why.into(),
+            kind: challenge::Kind::Absent,
+        }
+    }
+
+    /// A bad one was sent.
+    fn bad(why: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            why: why.into(),
+            kind: challenge::Kind::Token,
+        }
+    }
+
+    /// A good one lacks the proof of its key, or that one is bad.
+    fn unbound(why: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            why: why.into(),
+            kind: challenge::Kind::Dpop,
+        }
+    }
+
+    fn refuse(self, snapshot: &Snapshot, resource: Resource<'_>) -> Refusal {
+        Refusal::Unproven(
+            self.why,
+            Box::new(Challenge::new(snapshot, resource, self.kind)),
+        )
     }
 }
 
@@ -103,13 +231,13 @@ fn available(agent: &Agent) -> Result<(), Refusal> {
 
 impl Identified {
     /// Takes the proven parts apart, for the stage that reads the body.
-    pub(crate) fn into_parts(self) -> (Inbound, Arc<Snapshot>, Arc<Principal>) {
-        (self.inbound, self.snapshot, self.principal)
+    pub(crate) fn into_parts(self) -> (Inbound, Arc<Snapshot>, Proven) {
+        (self.inbound, self.snapshot, self.proven)
     }
 }
 
 impl Evidence for Identified {
     fn note(&self, record: &mut Record) {
-        record.principal = Some(Arc::clone(&self.principal));
+        record.principal = Some(Arc::clone(&self.proven.caller.principal));
     }
 }

@@ -39,7 +39,7 @@ async fn item(pipeline: &Pipeline, read: Read) -> Part {
     let context = read.context();
     let mut trail = pipeline.open(CallId::new(), &context.snapshot, &context.name);
     trail.amend(|record| {
-        record.principal = Some(Arc::clone(&context.principal));
+        record.principal = Some(Arc::clone(context.principal()));
         read.note(record);
     });
     let asker = read.asker();

@@ -1,5 +1,6 @@
 //! A request at the door: routed, its head read, its body not yet.
 
+use crate::identity::Shown;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -10,6 +11,8 @@ pub struct Peer {
     pub address: SocketAddr,
     /// Whether the connection is TLS.
     pub tls: bool,
+    /// The certificate it was opened with, whose key the handshake has proven and nothing else.
+    pub shown: Option<Arc<Shown>>,
 }
 
 /// A request for one server's MCP endpoint. Framing, Host and Origin have been checked; nobody has vouched for it.

@@ -3,19 +3,35 @@
 //! What the caller learns of it is `reply.rs`; what the operator learns is [`Refusal::reason`].
 
 use crate::audit::Ending;
+use crate::identity::Challenge;
 use crate::listener::BodyFault;
 use crate::telemetry::metrics::Refused;
 use adapters::upstream::UpstreamError;
 use adapters::wire::scan::Flaw;
+use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 /// Why a call ended early.
 #[derive(Debug)]
 pub enum Refusal {
     /// No proof of who calls, or a bad one.
-    Unproven(&'static str),
+    Unproven(Cow<'static, str>, Box<Challenge>),
     /// A good proof of nobody registered, or of an agent that is not active.
-    AgentUnavailable(&'static str),
+    AgentUnavailable(Cow<'static, str>),
+    /// An agent that may act only within a chain, without one.
+    ChainMissing,
+    /// More agents in the chain than the envelope of one of them allows.
+    ChainTooDeep {
+        /// The smallest `hops` of the chain.
+        most: usize,
+    },
+    /// A hop token that is not this caller's, or not good any more.
+    ChainUnknown(&'static str),
+    /// A task that is not open, or not the caller's.
+    TaskUnknown,
+    /// The task of the call ended while it ran.
+    TaskOver(&'static str),
     /// No such server, or nothing on it that this agent may reach.
     ServerUnknown,
     /// A session id that was not sealed here for this caller and server, or whose session is over.
@@ -50,6 +66,15 @@ pub enum Refusal {
     PromptUnknown(String),
     /// Visible, but refused.
     Denied(Denial),
+    /// Visible, and allowed to a token that holds more scopes.
+    ScopesMissing {
+        /// The rule that would allow it.
+        rule: Arc<str>,
+        /// All that it asks for.
+        scopes: String,
+        /// What the caller is told.
+        challenge: Box<Challenge>,
+    },
     /// A modern request to a server that speaks only `initialize` revisions.
     ServerIsLegacy,
     /// An `initialize` to a server that speaks only per-request revisions.
@@ -112,8 +137,12 @@ impl Refusal {
     #[must_use]
     pub fn kind(&self) -> Refused {
         match self {
-            Self::Unproven(_) => Refused::Proof,
+            Self::Unproven(..) => Refused::Proof,
             Self::AgentUnavailable(_) => Refused::Agent,
+            Self::ChainMissing | Self::ChainTooDeep { .. } | Self::ChainUnknown(_) => {
+                Refused::Chain
+            }
+            Self::TaskUnknown | Self::TaskOver(_) => Refused::Task,
             Self::ServerUnknown => Refused::NotFound,
             Self::SessionUnknown | Self::HandleUnknown(_) => Refused::Handle,
             Self::Malformed(_)
@@ -129,7 +158,7 @@ impl Refusal {
             Self::ToolUnknown(_) | Self::ResourceUnknown(_) | Self::PromptUnknown(_) => {
                 Refused::Unknown
             }
-            Self::Denied(_) => Refused::Rule,
+            Self::Denied(_) | Self::ScopesMissing { .. } => Refused::Rule,
             Self::ServerIsLegacy | Self::ServerIsModern => Refused::Era,
             Self::StreamsFull | Self::Body(BodyFault::TooLarge) => Refused::Limit,
             Self::Body(BodyFault::Slow) => Refused::Slow,
@@ -153,7 +182,16 @@ impl Refusal {
     #[must_use]
     pub fn reason(&self) -> String {
         match self {
-            Self::Unproven(why) | Self::AgentUnavailable(why) | Self::Invalid(why) => (*why).to_owned(),
+            Self::Unproven(why, _) | Self::AgentUnavailable(why) => why.clone().into_owned(),
+            Self::Invalid(why) | Self::ChainUnknown(why) | Self::TaskOver(why) => (*why).to_owned(),
+            Self::ChainMissing => "the agent may act only within a chain, and no hop token came".to_owned(),
+            Self::ChainTooDeep { most } => {
+                format!("an envelope of the chain allows at most {most} agents in it")
+            }
+            Self::TaskUnknown => "the task it names is not open, or not the caller's".to_owned(),
+            Self::ScopesMissing { rule, scopes, .. } => {
+                format!("rule `{rule}` asks for a token with the scopes `{scopes}`")
+            }
             Self::ServerUnknown => "no such server, or nothing on it this agent may reach".to_owned(),
             Self::SessionUnknown => {
                 "the session id was not sealed here for this caller and server, or its session is over"

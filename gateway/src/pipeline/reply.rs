@@ -9,7 +9,7 @@ use adapters::upstream::UpstreamError;
 use adapters::wire::revision::{Era, Revision};
 use adapters::wire::{Method, code, text};
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 
 /// What is known of the request when it is refused: as little as the stage that refused had learnt.
@@ -46,11 +46,8 @@ pub(crate) fn refuse(refusal: &Refusal, asker: &Asker) -> Response<Body> {
     let mut response = json(shown.status, error(&shown, asker.id.as_deref()));
     let headers = response.headers_mut();
     match refusal {
-        Refusal::Unproven(_) => {
-            headers.insert(
-                WWW_AUTHENTICATE,
-                HeaderValue::from_static("Bearer realm=\"hopgate\""),
-            );
+        Refusal::Unproven(_, challenge) | Refusal::ScopesMissing { challenge, .. } => {
+            challenge.put(headers);
         }
         Refusal::VerbUnknown => {
             headers.insert(ALLOW, HeaderValue::from_static("POST"));
@@ -75,8 +72,14 @@ pub(crate) fn message(refusal: &Refusal, asker: &Asker) -> Option<Bytes> {
 fn show(refusal: &Refusal, asker: &Asker) -> Shown {
     let at = |status: StatusCode, message: &str| own(status, message);
     match refusal {
-        Refusal::Unproven(_) => at(StatusCode::UNAUTHORIZED, "Unauthorized"),
-        Refusal::AgentUnavailable(_) => at(StatusCode::FORBIDDEN, "Forbidden"),
+        Refusal::Unproven(..) => at(StatusCode::UNAUTHORIZED, "Unauthorized"),
+        Refusal::AgentUnavailable(_) | Refusal::ChainMissing | Refusal::ChainTooDeep { .. } => {
+            at(StatusCode::FORBIDDEN, "Forbidden")
+        }
+        Refusal::ScopesMissing { .. } => at(StatusCode::FORBIDDEN, "Insufficient scope"),
+        Refusal::ChainUnknown(_) => at(StatusCode::NOT_FOUND, "Chain not found"),
+        Refusal::TaskUnknown => at(StatusCode::NOT_FOUND, "Task not found"),
+        Refusal::TaskOver(_) => at(StatusCode::GONE, "The task has ended"),
         Refusal::ServerUnknown => at(StatusCode::NOT_FOUND, "Not found"),
         Refusal::SessionUnknown => at(StatusCode::NOT_FOUND, "Session not found"),
         Refusal::Malformed(flaw) => coded(StatusCode::BAD_REQUEST, flaw.code(), flaw.to_string()),

@@ -106,7 +106,7 @@ impl Opener<'_> {
             return Err(unknown());
         }
         let owner = Owner {
-            principal: &context.principal,
+            principal: context.principal(),
             server: &context.name,
         };
         let own = context

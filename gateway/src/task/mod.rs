@@ -1,38 +1,47 @@
-//! Stage 3, which task, which session: finds what this request belongs to and opens the handles it brings back.
+//! Stage 3, which task, which session, which chain: finds what this request belongs to and opens the handles it brings
+//! back.
 //!
-//! A task is one principal's unit of work. This version knows the implicit one: one for each agent and subject, begun
-//! by its first call and ended by idleness.
+//! A call's task is the first of: the one it names; the one its hop token opens under the task of the agent that called
+//! it; that of its legacy session; its principal's implicit one. Trace ids never choose a task.
 
+mod chain;
+mod desk;
 mod handles;
+mod kept;
 pub(crate) mod keys;
 pub(crate) mod seal;
 mod session;
+mod sign;
+mod table;
+mod work;
 
+pub(crate) use chain::{Carrying, Chains};
+pub(crate) use desk::{Unopened, View, Wish, spoken_for};
 pub(crate) use handles::digest;
 pub(crate) use session::{Session, Sessions};
+pub(crate) use table::Table;
+pub use work::Task;
+pub(crate) use work::{Cause, Held, Terms};
 
 use crate::ask::{Ask, Asked, Context};
-use crate::identity::Principal;
+use crate::config::Deadlines;
+use crate::identity::now;
 use crate::pipeline::{Evidence, Record, Refusal};
+use crate::snapshot::Snapshot;
 use adapters::wire::Method;
 use adapters::wire::revision::{Era, Revision};
 use adapters::wire::splice::Edit;
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
 use seal::{Kind, Owner};
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-use tokio::time::Instant;
+use std::sync::Arc;
 use uuid::Uuid;
-
-/// An implicit task ends when its principal has been silent for this long.
-const IDLE: Duration = Duration::from_secs(5 * 60);
 
 /// A request whose task and session are known. Made only by [`Tasks::bind`].
 #[derive(Debug)]
 pub(crate) struct Bound {
     asked: Asked,
-    task: Uuid,
+    /// Not idle while the request lives.
+    task: Held,
     session: Option<BoundSession>,
     edits: Vec<Edit>,
     /// `Mcp-Name` for the server, where it repeats a handle.
@@ -51,27 +60,35 @@ pub(crate) struct BoundSession {
     key: Arc<[u8]>,
 }
 
-/// Tasks and sessions of this process.
-#[derive(Debug, Default)]
+/// Tasks, chains and sessions of this process.
+#[derive(Debug)]
 pub(crate) struct Tasks {
+    pub(crate) table: Table,
+    pub(crate) chains: Arc<Chains>,
     sessions: Sessions,
-    implicit: Mutex<HashMap<Arc<Principal>, Implicit>>,
 }
 
-#[derive(Debug)]
-struct Implicit {
-    id: Uuid,
-    used: Instant,
-}
+/// The header that brings a hop token.
+pub(crate) const HOP: &str = "txn-token";
 
 // === impl Tasks ===
 
 impl Tasks {
+    /// The tasks of a table; no session is remembered yet.
+    pub(crate) fn new(table: Table) -> Self {
+        Self {
+            table,
+            chains: Arc::default(),
+            sessions: Sessions::default(),
+        }
+    }
+
     /// Finds the task and session of a request, and opens what it brings back.
     ///
     /// # Errors
     ///
-    /// [`Refusal::SessionUnknown`] and [`Refusal::HandleUnknown`] for what was not sealed here for this caller.
+    /// [`Refusal::SessionUnknown`] and [`Refusal::HandleUnknown`] for what was not sealed here for this caller,
+    /// [`Refusal::TaskUnknown`] and [`Refusal::ChainUnknown`] for what is not the caller's to bring.
     pub(crate) fn bind(&self, asked: Asked) -> Result<Bound, Refusal> {
         let session = match asked.era() {
             Era::Legacy => Some(self.session(asked.context())?),
@@ -86,7 +103,7 @@ impl Tasks {
         }
         let last_event = last_event(&asked, session.as_ref())?;
         let opened = handles::open(&asked)?;
-        let task = self.implicit(&asked.context().principal);
+        let task = self.task(&asked, session.as_ref())?;
         Ok(Bound {
             asked,
             task,
@@ -112,22 +129,111 @@ impl Tasks {
             .map(|session| session.memory.revision())
     }
 
-    /// Forgets a session that has ended.
+    /// Forgets a session that has ended, and ends its task.
     pub(crate) fn forget(&self, session: &BoundSession) {
+        if let Some(task) = self.table.session(&session.memory.print(&session.key)) {
+            self.table.end(&task, Cause::SessionOver, now());
+        }
         self.sessions.forget(&session.key);
     }
 
-    /// Lets go of what nobody uses any more; returns how many sessions are left.
-    pub(crate) fn sweep(&self) -> usize {
-        let mut implicit = self.implicit.lock().unwrap_or_else(PoisonError::into_inner);
-        implicit.retain(|_, task| task.used.elapsed() < IDLE);
-        drop(implicit);
+    /// Lets go of sessions nobody uses any more; returns how many are left.
+    pub(crate) fn sweep_sessions(&self) -> usize {
         self.sessions.sweep()
+    }
+
+    /// Ends the tasks of every principal that may no longer call under this snapshot, and sets its bounds.
+    pub(crate) fn review(&self, snapshot: &Snapshot) {
+        let now = now();
+        self.table.bound(snapshot.config.gateway.bounds.tasks);
+        let registry = &snapshot.registry;
+        let withdrawn = |task: &Task| {
+            let agent = &task.principal.agent;
+            let unproven = !task.source.is_empty()
+                && !registry.still_is(agent, &task.source, &task.name);
+            let mut agents = task.chain.iter().chain([agent]);
+            unproven || !agents.all(|agent| registry.may_act(agent, now))
+        };
+        self.table.withdraw(withdrawn, now);
+    }
+
+    /// The task this request belongs to, held until its answer's last byte.
+    fn task(&self, asked: &Asked, session: Option<&BoundSession>) -> Result<Held, Refusal> {
+        let context = asked.context();
+        let now = now();
+        let terms = Terms::of(&context.snapshot.config.gateway.deadlines);
+        let parent = self.parent(asked, now)?;
+        let caller = &context.caller;
+        let task = match (asked.said().and_then(|said| said.task.as_deref()), &parent, session) {
+            (Some(id), parent, _) => self.named(id, parent.as_ref(), context, now)?,
+            (None, Some(parent), _) => self.table.own(caller, Some(parent), &terms, now),
+            (None, None, Some(session)) if session.upstream_id.is_some() => {
+                let print = session.memory.print(&session.key);
+                self.table.of_session(print, caller, &terms, now)
+            }
+            (None, None, _) => self.table.own(caller, None, &terms, now),
+        };
+        let agent = &context.principal().agent;
+        if task.chain().is_empty() && context.snapshot.registry.requires_chain(agent) {
+            return Err(Refusal::ChainMissing);
+        }
+        task.call(&caller.proof, now);
+        Ok(task)
+    }
+
+    /// A task that is open and the caller's own, and where a hop token came too, of that chain.
+    fn named(
+        &self,
+        id: &str,
+        parent: Option<&Arc<Task>>,
+        context: &Context,
+        now: u64,
+    ) -> Result<Held, Refusal> {
+        let held = Uuid::try_parse(id).ok().and_then(|id| self.table.named(id, now));
+        let own = |task: &Held| {
+            let chain = parent.is_none_or(|parent| task.parent == Some(parent.id));
+            **task.principal() == **context.principal() && chain
+        };
+        held.filter(own).ok_or(Refusal::TaskUnknown)
+    }
+
+    /// The task of the agent that called this one, where the request proves it.
+    fn parent(&self, asked: &Asked, now: u64) -> Result<Option<Arc<Task>>, Refusal> {
+        let context = asked.context();
+        let header = hop_header(&context.headers)?;
+        let body = asked.said().and_then(|said| said.hop.as_deref());
+        let token = match (header, body) {
+            (Some(header), Some(body)) if header != body => {
+                let what = "`Txn-Token` and `_meta[\"dev.hopgate/hop\"]` differ";
+                return Err(Refusal::HeaderMismatch(what.to_owned()));
+            }
+            (header, body) => header.or(body),
+        };
+        token
+            .map(|token| self.follow(token, &context.snapshot, &context.principal().agent, now))
+            .transpose()
+    }
+
+    /// The task a hop token's call belongs to.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::ChainUnknown`].
+    pub(crate) fn follow(
+        &self,
+        token: &str,
+        snapshot: &Snapshot,
+        agent: &str,
+        now: u64,
+    ) -> Result<Arc<Task>, Refusal> {
+        self.chains
+            .follow(&snapshot.keys, snapshot.public(), (token, agent), now)
+            .map_err(Refusal::ChainUnknown)
     }
 
     fn session(&self, context: &Context) -> Result<BoundSession, Refusal> {
         let owner = Owner {
-            principal: &context.principal,
+            principal: context.principal(),
             server: &context.name,
         };
         let upstream_id = match context.headers.get("mcp-session-id") {
@@ -149,21 +255,20 @@ impl Tasks {
             key: Arc::from(key),
         })
     }
+}
 
-    fn implicit(&self, principal: &Arc<Principal>) -> Uuid {
-        let mut implicit = self.implicit.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        match implicit.get_mut(principal) {
-            Some(task) if now.duration_since(task.used) < IDLE => {
-                task.used = now;
-                task.id
-            }
-            _ => {
-                let id = Uuid::now_v7();
-                implicit.insert(Arc::clone(principal), Implicit { id, used: now });
-                id
-            }
-        }
+/// The hop token in a request's headers.
+///
+/// # Errors
+///
+/// One that is no text.
+pub(crate) fn hop_header(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
+    match headers.get(HOP) {
+        None => Ok(None),
+        Some(value) => value
+            .to_str()
+            .map(Some)
+            .map_err(|_| Refusal::ChainUnknown("the hop token cannot be read")),
     }
 }
 
@@ -173,6 +278,7 @@ fn key(owner: Owner<'_>, upstream_id: Option<&HeaderValue>) -> Vec<u8> {
     [
         owner.principal.agent.as_bytes(),
         owner.principal.subject.as_bytes(),
+        owner.principal.user.as_deref().unwrap_or_default().as_bytes(),
         owner.server.as_bytes(),
         id,
     ]
@@ -192,7 +298,7 @@ fn last_event(
         return Ok(Some(value.clone()));
     }
     let owner = Owner {
-        principal: &context.principal,
+        principal: context.principal(),
         server: &context.name,
     };
     let opened = value
@@ -205,12 +311,30 @@ fn last_event(
         .map_err(|_| Refusal::SessionUnknown)
 }
 
+// === impl Terms ===
+
+impl Terms {
+    /// What the configuration says of every task.
+    pub(crate) fn of(deadlines: &Deadlines) -> Self {
+        Self {
+            purpose: None,
+            life: deadlines.task,
+            idle: deadlines.idle,
+        }
+    }
+}
+
 // === impl Bound ===
 
 impl Bound {
     /// What is asked.
     pub(crate) fn asked(&self) -> &Asked {
         &self.asked
+    }
+
+    /// The task it belongs to.
+    pub(crate) fn task(&self) -> &Arc<Task> {
+        &self.task
     }
 
     /// The legacy session, where the request belongs to that era.
@@ -237,7 +361,7 @@ impl Bound {
     pub(crate) fn owner(&self) -> Owner<'_> {
         let context = self.asked.context();
         Owner {
-            principal: &context.principal,
+            principal: context.principal(),
             server: &context.name,
         }
     }
@@ -252,6 +376,6 @@ impl Bound {
 
 impl Evidence for Bound {
     fn note(&self, record: &mut Record) {
-        record.task = Some(self.task);
+        record.task = Some(Arc::clone(&self.task));
     }
 }

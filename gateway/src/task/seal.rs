@@ -9,9 +9,11 @@ use crate::identity::Principal;
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
 use aws_lc_rs::rand;
+use aws_lc_rs::signature::Ed25519KeyPair;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use zeroize::Zeroizing;
 
 /// How long a handle opens: sessions outlive their tasks, but not for ever.
 const LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -38,12 +40,15 @@ pub(crate) struct Owner<'a> {
 
 /// The keys that seal and open handles: the first seals, all open.
 pub(crate) struct KeyRing {
-    keys: Vec<Key>,
+    pub(super) keys: Vec<Key>,
 }
 
-struct Key {
-    id: String,
+/// What is derived from one secret.
+pub(super) struct Key {
+    pub(super) id: String,
     aead: LessSafeKey,
+    /// Signs what others verify.
+    pub(super) signer: Ed25519KeyPair,
 }
 
 // === impl KeyRing ===
@@ -131,18 +136,23 @@ impl Key {
             return Err(format!("key `{id}` is {} bytes, not 32", secret.len()));
         }
         let fault = |_| format!("key `{id}` cannot be derived");
-        let mut bytes = [0; 32];
-        Salt::new(HKDF_SHA256, b"hopgate")
-            .extract(secret)
-            .expand(&[b"seal 1"], Length)
-            .and_then(|okm| okm.fill(&mut bytes))
-            .map_err(fault)?;
-        let aead = UnboundKey::new(&AES_256_GCM_SIV, &bytes)
+        let own = Salt::new(HKDF_SHA256, b"hopgate").extract(secret);
+        let derive = |purpose: &[u8]| {
+            let mut bytes = Zeroizing::new([0; 32]);
+            own.expand(&[purpose], Length)
+                .and_then(|okm| okm.fill(&mut *bytes))
+                .map_err(fault)?;
+            Ok::<_, String>(bytes)
+        };
+        let aead = UnboundKey::new(&AES_256_GCM_SIV, &*derive(b"seal 1")?)
             .map(LessSafeKey::new)
             .map_err(fault)?;
+        let signer = Ed25519KeyPair::from_seed_unchecked(&*derive(b"sign 1")?)
+            .map_err(|_| format!("key `{id}` cannot sign"))?;
         Ok(Self {
             id: id.to_owned(),
             aead,
+            signer,
         })
     }
 }
@@ -167,6 +177,7 @@ fn associated(owner: Owner<'_>, kind: Kind<'_>) -> Vec<u8> {
     let parts = [
         owner.principal.agent.as_bytes(),
         owner.principal.subject.as_bytes(),
+        owner.principal.user.as_deref().unwrap_or_default().as_bytes(),
         owner.server.as_bytes(),
         bound,
     ];
@@ -194,6 +205,7 @@ mod tests {
         Principal {
             agent: Arc::from(agent),
             subject: Arc::from("local"),
+            user: None,
         }
     }
 

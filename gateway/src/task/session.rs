@@ -5,12 +5,13 @@
 //! replica, the memory begins empty, which can only refuse more: an answer nobody asked for goes nowhere.
 
 use adapters::wire::Method;
+use aws_lc_rs::digest::{SHA256, digest};
 use adapters::wire::revision::Revision;
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, RwLock, RwLockWriteGuard};
 use tokio::time::{Instant, timeout};
@@ -38,6 +39,8 @@ pub(crate) struct Session {
     fresh: AtomicBool,
     /// Wakes the first call when the GET stream comes.
     listening: Notify,
+    /// The digest of its key, under which its task is kept.
+    print: OnceLock<[u8; 32]>,
 }
 
 #[derive(Debug, Default)]
@@ -137,6 +140,15 @@ impl Sessions {
 // === impl Session ===
 
 impl Session {
+    /// The digest of its key, under which its task is kept.
+    pub(crate) fn print(&self, key: &[u8]) -> [u8; 32] {
+        *self.print.get_or_init(|| {
+            let mut print = [0; 32];
+            print.copy_from_slice(digest(&SHA256, key).as_ref());
+            print
+        })
+    }
+
     /// Keeps later requests behind the GET stream that opens now, while the result lives.
     pub(crate) async fn opening(&self) -> RwLockWriteGuard<'_, ()> {
         self.waited.store(false, Ordering::Relaxed);

@@ -66,6 +66,10 @@ labels! {
     Rule = "rule",
     /// A session or another handle that is not the caller's.
     Handle = "handle",
+    /// A task that is not the caller's, or has ended.
+    Task = "task",
+    /// A chain that is not proven, or too deep.
+    Chain = "chain",
     /// The message breaks the protocol.
     Message = "message",
     /// A bound or a limit.

@@ -2,17 +2,16 @@
 //!
 //! The shape of every value was checked before; what is read here and does not fit was reported there and is passed over.
 
+mod identity;
 mod server;
 mod values;
 
-use super::{Agent, Config, Deadlines, Gateway, Identity, InboundTls, KeyFile, Log};
+use super::{Config, Deadlines, Gateway, InboundTls, KeyFile, Log, OwnCertificate, Tls};
 use super::{file, form};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use policy::document::{Entry, Table, Value};
-use policy::model::Lifecycle;
 use policy::{Code, Diagnostic, Policy};
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,9 +26,6 @@ pub(super) struct Resolver<'a> {
     diagnostics: &'a mut Vec<Diagnostic>,
     files: Vec<PathBuf>,
 }
-
-/// How an agent's `identity` names the caller from this machine.
-const LOCAL: &str = "local";
 
 /// The fewest letters of an operators' token.
 const TOKEN_LEAST: usize = 16;
@@ -62,8 +58,9 @@ impl<'a> Resolver<'a> {
         let table = self.root.table("gateway").unwrap_or(&empty);
         let gateway = self.gateway(table)?;
         let identities = self.identities(&gateway, table);
+        self.own_certificate(&gateway, table, &identities);
         let agents = self.agents(&policy, &identities);
-        let servers = self.servers(&gateway.deadlines);
+        let servers = self.servers(&gateway.deadlines, &agents);
         let json = self.root.table("log").and_then(|log| log.text("format")) == Some("json");
         Some(Config {
             gateway,
@@ -110,7 +107,7 @@ impl<'a> Resolver<'a> {
             data_dir: self
                 .folder
                 .join(table.text("data_dir").unwrap_or("hopgate-data")),
-            tls: table.get("tls").and_then(|entry| self.pair(entry)),
+            tls: table.get("tls").and_then(|entry| self.tls(entry)),
             origins: texts(table.items("origins")),
             ca: self.paths(table.items("ca")),
             allow_private: networks(table.items("allow_private")),
@@ -124,82 +121,6 @@ impl<'a> Resolver<'a> {
             listen,
             public_url,
         })
-    }
-
-    /// `local` proves nothing to anybody but this machine.
-    fn identities(&mut self, gateway: &Gateway, table: &Table) -> BTreeMap<Arc<str>, Identity> {
-        let root = self.root;
-        let mut identities = BTreeMap::new();
-        for (name, entry) in root.table("identities").into_iter().flat_map(Table::iter) {
-            let Some(kind) = entry.value.table().and_then(|table| table.value("kind")) else {
-                continue;
-            };
-            if kind.text() != Some("local") {
-                continue;
-            }
-            identities.insert(Arc::from(name), Identity::Local);
-            let far = match (
-                gateway.listen.iter().all(|at| at.ip().is_loopback()),
-                form::is_loopback(&gateway.public_url),
-            ) {
-                (true, true) => continue,
-                (false, _) => "listen",
-                (true, false) => "public_url",
-            };
-            let mut one = Diagnostic::error(
-                Code::Conflict,
-                kind.span,
-                format!(
-                    "`local` identifies callers on this machine only, and `{far}` reaches further"
-                ),
-            );
-            if let Some(entry) = table.get(far) {
-                one = one.also(entry.value.span, "not loopback");
-            }
-            self.diagnostics
-                .push(one.help("listen on loopback only, or take the identity out"));
-        }
-        identities
-    }
-
-    fn agents(
-        &mut self,
-        policy: &Policy,
-        identities: &BTreeMap<Arc<str>, Identity>,
-    ) -> BTreeMap<Arc<str>, Agent> {
-        let mut known: Vec<_> = policy.agents().collect();
-        known.sort_by_key(|(_, agent)| agent.span);
-        let mut agents = BTreeMap::new();
-        let mut first: Option<(&str, policy::diagnostic::Span)> = None;
-        for (name, agent) in known {
-            let mut local = false;
-            for matcher in &agent.identity {
-                if matcher.text == LOCAL && !identities.is_empty() {
-                    local = true;
-                    let (other, span) = *first.get_or_insert((name.as_str(), matcher.span));
-                    if other != name.as_str() {
-                        let message = format!(
-                            "`{name}` and `{other}` would both be the caller from this machine"
-                        );
-                        let one = Diagnostic::error(Code::Conflict, matcher.span, message)
-                            .also(span, "here too");
-                        self.diagnostics
-                            .push(one.help("give the identity to one agent"));
-                    }
-                } else {
-                    self.diagnostics.push(unknown_identity(matcher));
-                }
-            }
-            let settings = Agent {
-                local,
-                active: agent.state == Lifecycle::Active,
-                expires: agent.expires,
-                owner: agent.owner.clone(),
-                purpose: agent.purpose.clone(),
-            };
-            agents.insert(Arc::from(name.as_str()), settings);
-        }
-        agents
     }
 
     fn keys(&mut self, rows: &[Value]) -> Vec<KeyFile> {
@@ -233,6 +154,29 @@ impl<'a> Resolver<'a> {
             });
         }
         keys
+    }
+
+    fn tls(&mut self, entry: &Entry) -> Option<Tls> {
+        let table = entry.value.table()?;
+        let client_ca = table.value("client_ca").and_then(|value| self.path(value));
+        let own = match (table.text("svid"), table.get("cert"), table.get("key")) {
+            (Some(name), None, None) => OwnCertificate::Svid(Arc::from(name)),
+            (None, Some(_), Some(_)) => OwnCertificate::Files(self.pair(entry)?),
+            (Some(_), _, _) => {
+                let message = "`tls` has either `svid` or `cert` and `key`";
+                let one = Diagnostic::error(Code::Conflict, entry.key, message);
+                self.diagnostics.push(one.help("remove one of them"));
+                return None;
+            }
+            (None, _, _) => {
+                let message = "`tls` needs a certificate";
+                let one = Diagnostic::error(Code::MissingKey, entry.key, message);
+                self.diagnostics
+                    .push(one.help("add `cert = \"…\"` and `key = { file = \"…\" }`"));
+                return None;
+            }
+        };
+        Some(Tls { own, client_ca })
     }
 
     fn pair(&mut self, entry: &Entry) -> Option<InboundTls> {
@@ -290,28 +234,4 @@ fn weak_key(text: &str) -> Option<&'static str> {
     seen.dedup();
     // 32 random bytes have fewer than 16 different values once in more tries than will ever be made.
     (seen.len() < 16).then_some("the key in the file is not random")
-}
-
-fn unknown_identity(matcher: &policy::model::Matcher) -> Diagnostic {
-    let text = &matcher.text;
-    if text.contains(':') {
-        let message =
-            format!("`{text}`: identities by issuer or SPIFFE ID are not in this version");
-        return Diagnostic::error(Code::NotInThisVersion, matcher.span, message)
-            .help("write `local`: the caller from this machine");
-    }
-    if text == LOCAL {
-        return Diagnostic::error(
-            Code::UnknownName,
-            matcher.span,
-            "no identity is of kind `local`",
-        )
-        .help("add `[identities.here]` with `kind = \"local\"`");
-    }
-    Diagnostic::error(
-        Code::UnknownName,
-        matcher.span,
-        format!("`{text}` is no identity"),
-    )
-    .help("write `local`: the caller from this machine")
 }

@@ -2,14 +2,18 @@
 
 use super::Resolver;
 use super::values::{deadlines, networks};
-use crate::config::{Deadlines, HttpUpstream, Protocol, Server, Upstream, form};
-use policy::document::{Entry, Table};
+use crate::config::{Agent, Deadlines, HttpUpstream, Protocol, Server, Upstream, form};
+use policy::document::{Entry, Table, Value};
 use policy::{Code, Diagnostic};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 impl Resolver<'_> {
-    pub(super) fn servers(&mut self, common: &Deadlines) -> BTreeMap<Arc<str>, Server> {
+    pub(super) fn servers(
+        &mut self,
+        common: &Deadlines,
+        agents: &BTreeMap<Arc<str>, Agent>,
+    ) -> BTreeMap<Arc<str>, Server> {
         let root = self.root;
         let servers = root.table("servers").into_iter().flat_map(Table::iter);
         servers
@@ -23,10 +27,26 @@ impl Resolver<'_> {
                         _ => Protocol::Auto,
                     },
                     deadlines: deadlines(table.table("deadlines"), common),
+                    agent: table
+                        .value("agent")
+                        .and_then(|value| self.acts_as(value, agents)),
                 };
                 Some((Arc::from(name), server))
             })
             .collect()
+    }
+
+    /// The agent a server is.
+    fn acts_as(&mut self, value: &Value, agents: &BTreeMap<Arc<str>, Agent>) -> Option<Arc<str>> {
+        let name = value.text()?;
+        let known = agents.get_key_value(name);
+        if known.is_none() {
+            let message = format!("no agent is named `{}`", name.escape_debug());
+            let one = Diagnostic::error(Code::UnknownName, value.span, message);
+            self.diagnostics
+                .push(one.help(format!("add `[agents.{name}]` or name one that is there")));
+        }
+        known.map(|(name, _)| Arc::clone(name))
     }
 
     fn upstream(&mut self, name: &str, entry: &Entry, table: &Table) -> Option<Upstream> {

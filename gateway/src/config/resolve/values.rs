@@ -64,6 +64,7 @@ pub(super) fn bounds(table: Option<&Table>) -> Bounds {
         batch: count("batch", 16),
         connections: count("connections", 10_000),
         streams: count("streams", 10_000),
+        tasks: count("tasks", 100_000),
     }
 }
 
@@ -80,5 +81,7 @@ pub(super) fn deadlines(table: Option<&Table>, otherwise: &Deadlines) -> Deadlin
         call: duration("call", otherwise.call),
         stream: duration("stream", otherwise.stream),
         drain: duration("drain", otherwise.drain),
+        task: duration("task", otherwise.task),
+        idle: duration("idle", otherwise.idle),
     }
 }

@@ -1,5 +1,9 @@
 //! The forms of strings: durations, sizes, addresses, URLs, networks, names. Each says what is wrong and how to mend it.
 
+mod identity;
+
+pub(super) use identity::{AUDIENCE, CLAIM, HASH, ISSUER, SOCKET, TRUST_DOMAIN, hash};
+
 use ipnet::IpNet;
 use policy::shape::{Fault, Form};
 use std::net::{IpAddr, SocketAddr};
@@ -163,7 +167,7 @@ pub(super) const HOST: Form = Form {
 };
 
 /// The duration a text says.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+pub(crate) fn duration(text: &str) -> Option<Duration> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at_checked(digits)?;
     let number: u64 = number.parse().ok().filter(|number| *number > 0)?;

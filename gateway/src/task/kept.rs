@@ -1,0 +1,121 @@
+//! A task as it is kept on disk: what a restart must not lose.
+
+use super::work::{End, Kind, Task};
+use crate::identity::Principal;
+use serde::{Deserialize, Serialize};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// A task as it is kept on disk.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Kept {
+    id: Uuid,
+    agent: Arc<str>,
+    subject: Arc<str>,
+    user: Option<Arc<str>>,
+    source: Arc<str>,
+    name: Box<str>,
+    chain: Vec<Arc<str>>,
+    actors: usize,
+    txn: Uuid,
+    trace: Uuid,
+    parent: Option<Uuid>,
+    kind: Kind,
+    session: Option<[u8; 32]>,
+    purpose: Option<Box<str>>,
+    opened: u64,
+    life: u64,
+    idle: u64,
+    deadline: u64,
+    proven: u64,
+    calls: u64,
+    bytes_in: u64,
+    bytes_out: u64,
+    end: Option<End>,
+}
+
+// === impl Kept ===
+
+impl Kept {
+    pub(super) fn of(task: &Task) -> Self {
+        let principal = &task.principal;
+        let number = |number: &AtomicU64| number.load(Ordering::Relaxed);
+        Self {
+            id: task.id,
+            agent: Arc::clone(&principal.agent),
+            subject: Arc::clone(&principal.subject),
+            user: principal.user.clone(),
+            source: Arc::clone(&task.source),
+            name: task.name.clone(),
+            chain: task.chain.to_vec(),
+            actors: task.actors,
+            txn: task.txn,
+            trace: task.trace,
+            parent: task.parent,
+            kind: task.kind,
+            session: task.session,
+            purpose: task.purpose.clone(),
+            opened: task.opened,
+            life: task.life,
+            idle: task.idle,
+            deadline: number(&task.deadline),
+            proven: number(&task.proven),
+            calls: number(&task.calls),
+            bytes_in: number(&task.bytes_in),
+            bytes_out: number(&task.bytes_out),
+            end: task.end(),
+        }
+    }
+
+    pub(super) fn write(&self) -> Vec<u8> {
+        // Nothing in it can fail to be written.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// What another version wrote and this one cannot read is no task of this one.
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+
+    /// The task again, with nothing open in it.
+    pub(super) fn task(self, now: u64) -> Task {
+        let over = CancellationToken::new();
+        if self.end.is_some() {
+            over.cancel();
+        }
+        Task {
+            id: self.id,
+            principal: Arc::new(Principal {
+                agent: self.agent,
+                subject: self.subject,
+                user: self.user,
+            }),
+            source: self.source,
+            name: self.name,
+            chain: self.chain.into(),
+            actors: self.actors,
+            txn: self.txn,
+            trace: self.trace,
+            parent: self.parent,
+            kind: self.kind,
+            session: self.session,
+            purpose: self.purpose,
+            opened: self.opened,
+            life: self.life,
+            idle: self.idle,
+            deadline: AtomicU64::new(self.deadline),
+            used: AtomicU64::new(now),
+            proven: AtomicU64::new(self.proven),
+            calls: AtomicU64::new(self.calls),
+            bytes_in: AtomicU64::new(self.bytes_in),
+            bytes_out: AtomicU64::new(self.bytes_out),
+            open: AtomicU64::default(),
+            end: self.end.map_or_else(OnceLock::new, OnceLock::from),
+            over,
+            children: Mutex::default(),
+            changed: AtomicBool::default(),
+        }
+    }
+}

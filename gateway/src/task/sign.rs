@@ -1,0 +1,113 @@
+//! Signatures by the gateway's own keys: the first of the ring signs, all verify, and all are published.
+
+use super::seal::KeyRing;
+use aws_lc_rs::signature::{ED25519, KeyPair as _, UnparsedPublicKey};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+impl KeyRing {
+    /// A compact JWS over these claims, of this type.
+    pub(crate) fn sign(&self, kind: &str, claims: &Value) -> Option<String> {
+        let key = self.keys.first()?;
+        let header = json!({ "alg": "EdDSA", "kid": key.id, "typ": kind });
+        let mut token = URL_SAFE_NO_PAD.encode(header.to_string());
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(claims.to_string(), &mut token);
+        let signature = key.signer.sign(token.as_bytes());
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature.as_ref(), &mut token);
+        Some(token)
+    }
+
+    /// The claims of a token of this type that a key of the ring has signed.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub(crate) fn verify(&self, kind: &str, token: &str) -> Result<Value, &'static str> {
+        let malformed = "it is no compact JWS";
+        let (signed, signature) = token.rsplit_once('.').ok_or(malformed)?;
+        let (header, claims) = signed.split_once('.').ok_or(malformed)?;
+        let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| malformed);
+        let read = |part: &str| {
+            serde_json::from_slice::<Value>(&decode(part)?).map_err(|_| malformed)
+        };
+        let header = read(header)?;
+        let says = |name: &str| header.get(name).and_then(Value::as_str);
+        if says("alg") != Some("EdDSA") || says("typ") != Some(kind) {
+            return Err("it is of another kind");
+        }
+        let key = self.keys.iter().find(|key| says("kid") == Some(&key.id));
+        let key = key.ok_or("its key is not in the ring")?;
+        UnparsedPublicKey::new(&ED25519, key.signer.public_key())
+            .verify(signed.as_bytes(), &decode(signature)?)
+            .map_err(|_| "its signature is not ours")?;
+        read(claims)
+    }
+
+    /// Whether the ring still has the key.
+    pub(crate) fn has(&self, id: &str) -> bool {
+        self.keys.iter().any(|key| key.id == id)
+    }
+
+    /// The name of the key that signs.
+    pub(crate) fn signing(&self) -> Option<&str> {
+        self.keys.first().map(|key| key.id.as_str())
+    }
+
+    /// The public keys, as others fetch them (RFC 7517, RFC 8037).
+    pub(crate) fn published(&self) -> Value {
+        let key = |key: &super::seal::Key| {
+            json!({
+                "kty": "OKP",
+                "crv": "Ed25519",
+                "alg": "EdDSA",
+                "use": "sig",
+                "kid": key.id,
+                "x": URL_SAFE_NO_PAD.encode(key.signer.public_key()),
+            })
+        };
+        json!({ "keys": self.keys.iter().map(key).collect::<Vec<_>>() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ring(secrets: &[(&str, u8)]) -> KeyRing {
+        let secrets: Vec<(&str, [u8; 32])> = secrets.iter().map(|(id, byte)| (*id, [*byte; 32])).collect();
+        KeyRing::new(secrets.iter().map(|(id, secret)| (*id, secret.as_slice()))).unwrap()
+    }
+
+    #[test]
+    fn every_key_of_the_ring_verifies_and_the_first_signs() {
+        let claims = json!({ "sub": "b", "n": 1 });
+        let old = ring(&[("k1", 1)]);
+        let token = old.sign("t", &claims).unwrap();
+        let both = ring(&[("k2", 2), ("k1", 1)]);
+        assert_eq!(both.verify("t", &token).unwrap(), claims);
+        assert_eq!(both.signing(), Some("k2"));
+        assert!(ring(&[("k2", 2)]).verify("t", &token).is_err(), "withdrawn");
+        assert!(ring(&[("k1", 3)]).verify("t", &token).is_err(), "another key of that name");
+        assert!(both.verify("u", &token).is_err(), "another kind");
+        assert_eq!(both.published().pointer("/keys/1/kid"), Some(&json!("k1")));
+    }
+
+    #[test]
+    fn no_changed_token_verifies() {
+        let ring = ring(&[("k1", 1)]);
+        let token = ring.sign("t", &json!({ "sub": "b" })).unwrap();
+        for at in 0..token.len() {
+            let mut bytes = token.clone().into_bytes();
+            bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
+            let changed = String::from_utf8(bytes).unwrap();
+            assert!(ring.verify("t", &changed).is_err(), "{at}: {changed}");
+            let cut = &token[..at];
+            assert!(ring.verify("t", cut).is_err(), "cut at {at}");
+        }
+        assert!(ring.verify("t", &format!("{token}.")).is_err());
+        assert!(ring.verify("t", &format!("{token}=")).is_err());
+    }
+}
