@@ -4,13 +4,15 @@
 //! judges a client's chain against them. [`Offered`] and [`OwnCertificate`] are the two ends of a TLS listener.
 
 mod bundle;
+mod files;
 mod id;
 mod source;
 mod svid;
 mod tls;
+mod workload_api;
 
-pub use bundle::Bundle;
+pub use bundle::{Bundle, BundleFault};
 pub use id::{IdFault, SpiffeId};
-pub use source::{From, Settings, Source};
+pub use source::{From, STALE, Settings, Source};
 pub use svid::{Fault, Svid, verify};
 pub use tls::{Offered, OwnCertificate};
