@@ -2,16 +2,22 @@
 
 use crate::audit::{Ledger, Record};
 use crate::cli::serve::House;
-use crate::config::{Config, HttpUpstream as Http, Server as Settings, Upstream as Behind};
+use crate::config::{
+    Config, HttpUpstream as Http, Identity as Proof, OwnCertificate, Server as Settings,
+    Upstream as Behind,
+};
 use crate::forward::{Eras, Shared};
+use crate::identity::sources::{Issuer, Mesh};
+use crate::identity::{Registry, Sources};
 use crate::limit::Limits;
 use crate::listener::{Drain, Edge};
 use crate::live::Live;
 use crate::pipeline::Pipeline;
-use crate::snapshot::{Principals, Server, Snapshot};
-use crate::task::Tasks;
+use crate::snapshot::{Server, Snapshot};
+use crate::task::{Table, Tasks};
 use crate::telemetry::Metrics;
 use adapters::egress::Identity;
+use adapters::state::{Durable, Entry};
 use adapters::upstream::Upstream;
 use adapters::upstream::http::{self, HttpUpstream};
 use adapters::upstream::notes::Notes;
@@ -20,13 +26,17 @@ use aws_lc_rs::digest::{SHA256, digest};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 
-/// How often idle tasks and sessions are let go of.
-const SWEEP: Duration = Duration::from_secs(60);
+/// How often tasks that are due are looked for.
+const SWEEP: Duration = Duration::from_secs(2);
+/// In how many of these rounds once sessions are looked at.
+const SESSIONS: u32 = 30;
+/// The epoch of the next snapshot.
+static EPOCH: AtomicU64 = AtomicU64::new(1);
 /// The longest number a message may hold.
 const NUMBER_MOST: usize = 64;
 
@@ -43,7 +53,12 @@ pub fn house(
 ) -> Result<House<Snapshot, Pipeline>, String> {
     let metrics = Arc::new(Metrics::default());
     let drain = Drain::default();
+    let store = store(&config)?;
+    let table = Table::load(Some(store), config.gateway.bounds.tasks);
+    let tasks = Arc::new(Tasks::new(table));
     let first = snapshot(config, None)?;
+    tasks.review(&first);
+    let reviewed = Arc::clone(&tasks);
     let file = file.to_owned();
     let live = Arc::new(Live::new(
         first,
@@ -52,30 +67,48 @@ pub fn house(
             let loaded = crate::config::load(&file).map_err(|broken| broken.to_string())?;
             snapshot(loaded.config, Some(now))
         },
+        move |now: &Snapshot| reviewed.review(now),
     ));
     let shared = Shared {
         live: Arc::clone(&live),
-        tasks: Arc::default(),
+        tasks: Arc::clone(&tasks),
         mirrors: Arc::default(),
         limits: Arc::new(Limits::new(Arc::clone(&metrics))),
         draining: drain.begun().clone(),
     };
-    tokio::spawn(sweep(Arc::clone(&shared.tasks), drain.begun().clone()));
+    tokio::spawn(sweep(shared.clone()));
     let ledger = Arc::new(Ledger::new(Arc::clone(&metrics), tap));
     let door = Arc::new(Pipeline::new(ledger, shared));
     Ok(House {
         live,
         door,
+        tasks,
         metrics,
         drain,
     })
 }
 
-/// Lets go, once a minute, of what nobody uses any more.
-async fn sweep(tasks: Arc<Tasks>, stop: CancellationToken) {
-    while timeout(SWEEP, stop.cancelled()).await.is_err() {
-        let sessions = tasks.sweep();
-        tracing::debug!(sessions, "swept");
+/// The file that tasks are kept in.
+fn store(config: &Config) -> Result<(Arc<Durable>, Vec<Entry>), String> {
+    let folder = &config.gateway.data_dir;
+    std::fs::create_dir_all(folder).map_err(|why| format!("{}: {why}", folder.display()))?;
+    let file = folder.join("tasks.redb");
+    let (store, entries) = Durable::open(&file).map_err(|why| why.to_string())?;
+    Ok((Arc::new(store), entries))
+}
+
+/// Ends what is due, and lets go of what nobody uses any more.
+async fn sweep(shared: Shared) {
+    let mut rounds: u32 = 0;
+    while timeout(SWEEP, shared.draining.cancelled()).await.is_err() {
+        rounds = rounds.wrapping_add(1);
+        let tasks = shared.tasks.table.sweep(crate::identity::now());
+        if rounds % SESSIONS == 0 {
+            // An agent may expire without anything else changing.
+            shared.tasks.review(&shared.live.look());
+            let sessions = shared.tasks.sweep_sessions();
+            tracing::debug!(tasks, sessions, "swept");
+        }
     }
 }
 
@@ -85,7 +118,12 @@ async fn sweep(tasks: Arc<Tasks>, stop: CancellationToken) {
 ///
 /// What cannot be built.
 fn snapshot(config: Config, before: Option<&Snapshot>) -> Result<Snapshot, String> {
-    let edge = Arc::new(Edge::agents(&config.gateway)?);
+    let sources = sources(&config, before.map(|before| &before.sources))?;
+    let own = match config.gateway.tls.as_ref().map(|tls| &tls.own) {
+        Some(OwnCertificate::Svid(name)) => sources.meshes.get(name).map(|mesh| &mesh.source),
+        _ => None,
+    };
+    let edge = Arc::new(Edge::agents(&config.gateway, own)?);
     let keys = Arc::new(crate::task::keys::load(&config.gateway)?);
     let mut servers = HashMap::with_capacity(config.servers.len());
     for (name, settings) in &config.servers {
@@ -98,15 +136,53 @@ fn snapshot(config: Config, before: Option<&Snapshot>) -> Result<Snapshot, Strin
         members: bounds.members,
         number: NUMBER_MOST,
     };
-    let principals = Principals::of(&config);
     Ok(Snapshot {
         edge,
         servers,
-        principals,
+        registry: Registry::of(&config),
+        sources,
+        epoch: EPOCH.fetch_add(1, Ordering::Relaxed),
         keys,
         scan_bounds,
         config,
     })
+}
+
+/// What verifies proofs. What is as before keeps its keys, and goes on watching them.
+fn sources(config: &Config, before: Option<&Sources>) -> Result<Sources, String> {
+    let mut sources = Sources::default();
+    for (name, identity) in &config.identities {
+        match identity {
+            Proof::Oidc(settings) => {
+                let known = before.and_then(|before| before.issuer(&settings.issuer));
+                let issuer = match known
+                    .filter(|known| known.settings == **settings && known.name == *name)
+                {
+                    Some(known) => Arc::clone(known),
+                    None => {
+                        let issuer = Arc::new(Issuer::new(config, name, settings)?);
+                        issuer.keys.warm();
+                        issuer
+                    }
+                };
+                sources.add_issuer(issuer);
+            }
+            Proof::Spiffe(settings) => {
+                let known = before.and_then(|before| before.meshes.get(name));
+                let mesh = match known.filter(|known| known.settings == **settings) {
+                    Some(known) => Arc::clone(known),
+                    None => {
+                        let mesh = Arc::new(Mesh::new(name, settings)?);
+                        mesh.source.start();
+                        mesh
+                    }
+                };
+                sources.meshes.insert(Arc::clone(name), mesh);
+            }
+            Proof::Local | Proof::Key(_) => {}
+        }
+    }
+    Ok(sources)
 }
 
 fn server(

@@ -52,7 +52,11 @@ pub(crate) struct Server {
 impl Snapshot {
     /// What agents call the gateway, without a trailing slash.
     pub(crate) fn public(&self) -> &str {
-        self.config.gateway.public_url.as_str().trim_end_matches('/')
+        self.config
+            .gateway
+            .public_url
+            .as_str()
+            .trim_end_matches('/')
     }
 }
 

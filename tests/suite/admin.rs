@@ -112,7 +112,6 @@ async fn none_of_it_is_on_the_agents_port() {
         "/config",
         "/",
         "/mcp",
-        "/tasks",
         "/servers/up/sse",
         "/apis/up/x",
         "/servers/up/mcp/",

@@ -54,7 +54,7 @@ async fn only_listed_headers_reach_the_server() {
     let upstream = Upstream::saying("ok").await;
     let gateway = Gateway::start(&Setup::new(&upstream.url())).await;
     let noise = "Cookie: session=1\r\nX-User: admin\r\nX-Remote-User: admin\r\n\
-        X-Auth-Request-Email: a@b\r\nX-Goog-IAP-JWT-Assertion: x\r\nTxn-Token: x\r\nX-Api-Key: x\r\nDpop: x\r\n\
+        X-Auth-Request-Email: a@b\r\nX-Goog-IAP-JWT-Assertion: x\r\nX-Api-Key: x\r\nDpop: x\r\n\
         X-Amzn-Oidc-Identity: x\r\nX-Anything: y\r\nReferer: http://127.0.0.1/\r\nAccept-Language: de\r\n\
         Keep-Alive: timeout=5\r\nTE: trailers\r\nX-HTTP-Method-Override: DELETE\r\nX-Original-URL: /admin\r\n\
         Mcp-Param-Unknown: kept\r\nRange: bytes=0-1\r\nIf-None-Match: x\r\nAccept-Encoding: gzip, br\r\n";
@@ -196,14 +196,14 @@ async fn the_gateways_own_keys_never_pass() {
     let upstream = Upstream::saying("ok").await;
     let gateway = Gateway::start(&Setup::new(&upstream.url())).await;
     let agent = Agent::legacy(&gateway).await;
-    let meta = r#"{"dev.hopgate/hop":"forged","acme/x":1.0,"dev.hopgate/other":{"a":[1]},"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","dev.hopgate/\u006cast":2}"#;
+    let meta = r#"{"dev.hopgate/hops":"forged","acme/x":1.0,"dev.hopgate/other":{"a":[1]},"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","dev.hopgate/\u006cast":2}"#;
     let params = format!(r#"{{"name":"echo","arguments":{{}},"_meta":{meta}}}"#);
     assert_eq!(agent.request("tools/call", &params).await.said(), "ok");
     let call = &upstream.with_method("tools/call")[0];
     assert!(!call.text().contains("dev.hopgate"), "{}", call.text());
     assert_eq!(call.raw(&["params", "_meta", "acme/x"]).unwrap(), "1.0");
     assert!(call.raw(&["params", "_meta", "traceparent"]).is_some());
-    let only = r#"{"name":"echo","_meta":{"dev.hopgate/hop":"forged"}}"#;
+    let only = r#"{"name":"echo","_meta":{"dev.hopgate/hops":"forged"}}"#;
     assert_eq!(agent.request("tools/call", only).await.said(), "ok");
     assert_eq!(
         upstream.with_method("tools/call")[1]
@@ -211,18 +211,4 @@ async fn the_gateways_own_keys_never_pass() {
             .unwrap(),
         "{}"
     );
-}
-
-/// The task a caller names must be its own; there are none yet, so every name is an unknown task.
-#[tokio::test]
-async fn an_unknown_task_is_refused() {
-    let upstream = Upstream::saying("ok").await;
-    let gateway = Gateway::start(&Setup::new(&upstream.url())).await;
-    let agent = Agent::legacy(&gateway).await;
-    upstream.forget();
-    let params =
-        r#"{"name":"echo","_meta":{"dev.hopgate/task":"0192f0c1-0000-7000-8000-000000000000"}}"#;
-    let answer = agent.request("tools/call", params).await;
-    assert!(answer.code().is_some(), "{answer:?}");
-    assert!(upstream.received().is_empty());
 }

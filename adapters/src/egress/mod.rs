@@ -4,8 +4,10 @@
 
 mod address;
 mod dial;
+mod fetch;
 mod tls;
 
 pub use address::{embedded, is_public};
 pub use dial::{DialError, Dialer, Resolve, SystemResolver};
+pub use fetch::{FetchError, Fetcher};
 pub use tls::{Identity, TlsError, client_config, handshake_fault, refuses_identity};

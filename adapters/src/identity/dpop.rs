@@ -1,8 +1,166 @@
-//! stub
-use super::jwt::Fault;
+//! Proofs that a caller holds the key its token is bound to (RFC 9449), each good for one request.
+
+use super::jwt::{Algorithm, Fault, Key, decode, head, split, thumbprint};
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value};
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use url::Url;
+
+/// A proof that is good, but perhaps not new.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proof {
+    /// Of the key that made it.
+    pub thumbprint: String,
+    /// `jti`.
+    pub id: String,
+    /// `iat`, in seconds.
+    pub issued: u64,
+    /// SHA-256 of the only body it is for, where it says so.
+    pub content: Option<[u8; 32]>,
+}
+
+/// The proofs seen lately. When it is full of what could still be sent again, no further proof is believed.
 #[derive(Debug)]
-pub struct Proof { pub thumbprint: String, pub id: String, pub issued: u64, pub content: Option<[u8; 32]> }
-pub fn check(_: &str, _: &str, _: &str, _: &str, _: u64) -> Result<Proof, Fault> { Err(Fault::X) }
-#[derive(Debug)]
-pub struct Replays;
-impl Replays { pub fn new(_: usize) -> Self { Self } pub fn first(&self, _: &str, _: &str, _: u64, _: u64) -> Result<(), Fault> { Ok(()) } }
+pub struct Replays {
+    seen: Mutex<HashMap<[u8; 32], u64>>,
+    most: usize,
+}
+
+/// Why a proof is not believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ReplayFault {
+    /// It was used before.
+    #[error("it was used before")]
+    Used,
+    /// There is no room to remember it.
+    #[error("no further proof can be remembered")]
+    Full,
+}
+
+/// How far from now a proof may have been made, in seconds.
+const NEAR: u64 = 5 * 60;
+
+/// The longest `jti`.
+const ID_MOST: usize = 256;
+
+/// Holds a proof against the request and token it came with.
+///
+/// # Errors
+///
+/// The first thing that is wrong with it.
+pub fn check(proof: &str, method: &str, url: &str, token: &str, now: u64) -> Result<Proof, Fault> {
+    let (header, claims, signed, signature) = split(proof)?;
+    if header.get("typ").and_then(Value::as_str) != Some("dpop+jwt") {
+        return Err(Fault::Header("says it was made for another use"));
+    }
+    let (algorithm, _) = head(&header, &["dpop+jwt"])?;
+    let jwk = header
+        .get("jwk")
+        .and_then(Value::as_object)
+        .ok_or(Fault::Header("holds no key"))?;
+    let thumbprint = own(jwk, algorithm, signed, &signature)?;
+    let text = |name: &'static str| {
+        let text = claims.get(name).and_then(Value::as_str);
+        text.ok_or(Fault::Claim(name))
+    };
+    if text("htm")? != method {
+        return Err(Fault::Claim("htm"));
+    }
+    if plain(text("htu")?).is_none_or(|meant| Some(meant) != plain(url)) {
+        return Err(Fault::Claim("htu"));
+    }
+    if text("ath")? != URL_SAFE_NO_PAD.encode(digest(&SHA256, token.as_bytes())) {
+        return Err(Fault::Claim("ath"));
+    }
+    let id = text("jti")?.to_owned();
+    if id.is_empty() || id.len() > ID_MOST {
+        return Err(Fault::Claim("jti"));
+    }
+    let issued = claims.get("iat").and_then(Value::as_u64);
+    let issued = issued.ok_or(Fault::Claim("iat"))?;
+    if issued.abs_diff(now) > NEAR {
+        return Err(Fault::Claim("iat"));
+    }
+    Ok(Proof {
+        thumbprint,
+        id,
+        issued,
+        content: content(&claims)?,
+    })
+}
+
+/// The thumbprint of the key in the header, which must have signed the proof.
+fn own(
+    jwk: &Map<String, Value>,
+    algorithm: Algorithm,
+    signed: &str,
+    signature: &[u8],
+) -> Result<String, Fault> {
+    Key::new(jwk)?.verify(algorithm, signed.as_bytes(), signature)?;
+    thumbprint(jwk).ok_or(Fault::Header("holds no key"))
+}
+
+/// A URL as two writers of it agree on, without query and fragment.
+fn plain(url: &str) -> Option<Url> {
+    let mut url = Url::parse(url).ok()?;
+    url.set_query(None);
+    url.set_fragment(None);
+    Some(url)
+}
+
+fn content(claims: &Map<String, Value>) -> Result<Option<[u8; 32]>, Fault> {
+    let fault = Fault::Claim("content_digest");
+    match claims.get("content_digest") {
+        None => Ok(None),
+        Some(Value::String(text)) => {
+            let bytes = decode(text).map_err(|_| fault.clone())?;
+            bytes.try_into().map(Some).map_err(|_| fault)
+        }
+        Some(_) => Err(fault),
+    }
+}
+
+// === impl Replays ===
+
+impl Replays {
+    /// Room for this many.
+    #[must_use]
+    pub fn new(most: usize) -> Self {
+        Self {
+            seen: Mutex::default(),
+            most,
+        }
+    }
+
+    /// Notes a proof that nobody has used before, until it cannot be used any more.
+    ///
+    /// # Errors
+    ///
+    /// One that was used, or cannot be remembered.
+    pub fn first(
+        &self,
+        thumbprint: &str,
+        id: &str,
+        now: u64,
+        until: u64,
+    ) -> Result<(), ReplayFault> {
+        let mut print = [0; 32];
+        // A thumbprint has no space in it.
+        print.copy_from_slice(digest(&SHA256, format!("{thumbprint} {id}").as_bytes()).as_ref());
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.get(&print).is_some_and(|until| now < *until) {
+            return Err(ReplayFault::Used);
+        }
+        if seen.len() >= self.most {
+            seen.retain(|_, until| now < *until);
+        }
+        if seen.len() >= self.most {
+            return Err(ReplayFault::Full);
+        }
+        seen.insert(print, until);
+        Ok(())
+    }
+}

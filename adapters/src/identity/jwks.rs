@@ -1,14 +1,301 @@
-//! stub
-use super::jwt::{Algorithm, Key};
-use std::sync::Arc;
+//! The keys of one issuer, fetched where its own metadata says they are, and kept while it does not answer.
+//!
+//! One fetch at a time. A key nobody has heard of causes at most one fetch in half a minute, whoever asks for it and
+//! however often; until then it is unknown at once, so there is nothing to remember about keys that do not exist.
+
+use super::jwt::{Algorithm, Key, KeySet};
+use crate::egress::{Fetcher, Identity};
+use arc_swap::ArcSwapOption;
+use ipnet::IpNet;
+use serde_json::Value;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
+use tokio::time::{Instant, sleep, timeout};
+use url::Url;
+
+/// Where the keys of an issuer are.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The issuer.
+    pub issuer: Url,
+    /// Exactly as its tokens and its metadata write it.
+    pub issuer_text: String,
+    /// Where its keys are, without discovery.
+    pub jwks: Option<Url>,
+    /// Networks it may be in though they are not public.
+    pub allow_private: Vec<IpNet>,
+    /// Roots beside the system's.
+    pub roots: Vec<PathBuf>,
+    /// What it is shown.
+    pub identity: Option<Identity>,
+    /// Until when a connection must be there.
+    pub connect: Duration,
+    /// How long the last good keys are used while it does not answer.
+    pub stale: Duration,
+}
+
+/// The keys of one issuer.
 #[derive(Debug)]
-pub struct Settings { pub issuer: url::Url, pub issuer_text: String, pub jwks: Option<url::Url>, pub allow_private: Vec<ipnet::IpNet>, pub roots: Vec<PathBuf>, pub identity: Option<crate::egress::Identity>, pub connect: Duration, pub stale: Duration }
+pub struct KeySource {
+    settings: Settings,
+    fetcher: Fetcher,
+    kept: ArcSwapOption<Kept>,
+    tries: Mutex<Tries>,
+    /// Held by the one fetch.
+    fetching: tokio::sync::Mutex<()>,
+}
+
+/// Why there is no key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyFault {
+    /// No keys have been fetched yet.
+    #[error("the issuer's keys are not known yet: {0}")]
+    Cold(String),
+    /// The issuer has no such key, as far as is known.
+    #[error("its issuer publishes no such key")]
+    Unknown,
+    /// The issuer has not answered for longer than its keys are good.
+    #[error("the issuer's keys are stale: {0}")]
+    Stale(String),
+}
+
 #[derive(Debug)]
-pub struct KeySource;
-#[derive(Debug, thiserror::Error)]
-pub enum KeyFault { #[error("x")] Unknown }
-impl KeySource { pub fn new(_: Settings) -> Result<Arc<Self>, String> { Ok(Arc::new(Self)) }
- pub async fn key(&self, _: Option<&str>, _: Algorithm) -> Result<Arc<Key>, KeyFault> { Err(KeyFault::Unknown) }
- pub fn warm(self: &Arc<Self>) {} pub fn age(&self) -> Option<Duration> { None } }
+struct Kept {
+    set: KeySet,
+    at: Instant,
+}
+
+#[derive(Debug, Default)]
+struct Tries {
+    last: Option<Instant>,
+    /// Since the last success.
+    failures: u32,
+    why: String,
+    /// Where discovery found the keys.
+    found: Option<Url>,
+}
+
+/// The largest document an issuer may publish.
+const DOCUMENT_MOST: usize = 256 * 1024;
+/// How long one document may take.
+const DEADLINE: Duration = Duration::from_secs(5);
+/// How long a caller waits for the first keys.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Keys that are in use are looked at anew this often.
+const REFRESH: Duration = Duration::from_secs(300);
+/// The least time between two fetches that callers cause.
+const APART: Duration = Duration::from_secs(30);
+/// The most time between two tries at an issuer that does not answer.
+const BACK_OFF_MOST: Duration = Duration::from_secs(30);
+
+// === impl KeySource ===
+
+impl KeySource {
+    /// The keys of an issuer nobody has asked yet.
+    ///
+    /// # Errors
+    ///
+    /// A certificate that cannot be used.
+    pub fn new(settings: Settings) -> Result<Arc<Self>, String> {
+        let fetcher = Fetcher::new(
+            (settings.allow_private.clone(), settings.connect),
+            (&settings.roots, settings.identity.as_ref()),
+            (DEADLINE, DOCUMENT_MOST),
+        )?;
+        Ok(Arc::new(Self {
+            settings,
+            fetcher,
+            kept: ArcSwapOption::empty(),
+            tries: Mutex::default(),
+            fetching: tokio::sync::Mutex::default(),
+        }))
+    }
+
+    /// Fetches the keys, and again ahead of need while anybody holds this. Needs a tokio runtime.
+    pub fn warm(self: &Arc<Self>) {
+        tokio::spawn(keep_fresh(Arc::downgrade(self)));
+    }
+
+    /// A key that is known and fresh enough.
+    #[must_use]
+    pub fn known(&self, kid: Option<&str>, algorithm: Algorithm) -> Option<Arc<Key>> {
+        let kept = self.kept.load();
+        let kept = kept
+            .as_ref()
+            .filter(|kept| kept.at.elapsed() < self.settings.stale)?;
+        kept.set.key(kid, algorithm).cloned()
+    }
+
+    /// A key, fetched where that may help.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none.
+    pub async fn key(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<Arc<Key>, KeyFault> {
+        if let Some(key) = self.known(kid, algorithm) {
+            return Ok(key);
+        }
+        let _ = timeout(PATIENCE, self.fetch_if_due(kid, algorithm)).await;
+        if let Some(key) = self.known(kid, algorithm) {
+            return Ok(key);
+        }
+        let why = self.tries().why.clone();
+        Err(match self.age() {
+            None => KeyFault::Cold(why),
+            Some(age) if age >= self.settings.stale => KeyFault::Stale(why),
+            Some(_) => KeyFault::Unknown,
+        })
+    }
+
+    /// How old the keys are.
+    #[must_use]
+    pub fn age(&self) -> Option<Duration> {
+        self.kept.load().as_ref().map(|kept| kept.at.elapsed())
+    }
+
+    async fn fetch_if_due(&self, kid: Option<&str>, algorithm: Algorithm) {
+        if !self.due() {
+            // A fetch that runs already may bring it; only who has no keys at all waits for that.
+            if self.age().is_some() {
+                return;
+            }
+        }
+        let _fetching = self.fetching.lock().await;
+        if self.known(kid, algorithm).is_none() && self.due() {
+            // Why it failed is kept with the tries.
+            let _ = self.fetch().await;
+        }
+    }
+
+    /// Whether a caller may cause a fetch now.
+    fn due(&self) -> bool {
+        let tries = self.tries();
+        let apart = match self.age() {
+            None => back_off(tries.failures),
+            Some(_) => APART,
+        };
+        tries.last.is_none_or(|last| last.elapsed() >= apart)
+    }
+
+    /// Fetches the keys. What fails keeps those there are.
+    async fn fetch(&self) -> Result<(), String> {
+        self.tries().last = Some(Instant::now());
+        let fetched = self.fetch_set().await;
+        let mut tries = self.tries();
+        match fetched {
+            Ok(set) => {
+                tries.failures = 0;
+                tries.why = String::new();
+                drop(tries);
+                let at = Instant::now();
+                self.kept.store(Some(Arc::new(Kept { set, at })));
+                Ok(())
+            }
+            Err(why) => {
+                tries.failures = tries.failures.saturating_add(1);
+                tries.why.clone_from(&why);
+                // The issuer may have moved them.
+                tries.found = None;
+                Err(why)
+            }
+        }
+    }
+
+    async fn fetch_set(&self) -> Result<KeySet, String> {
+        let known = self
+            .settings
+            .jwks
+            .clone()
+            .or_else(|| self.tries().found.clone());
+        let url = match known {
+            Some(url) => url,
+            None => {
+                let url = self.discover().await?;
+                self.tries().found = Some(url.clone());
+                url
+            }
+        };
+        let document = self
+            .fetcher
+            .get(&url)
+            .await
+            .map_err(|why| format!("its keys: {why}"))?;
+        let set = KeySet::parse(&document).map_err(|why| why.to_string())?;
+        if set.is_empty() {
+            return Err("it publishes no key of use".to_owned());
+        }
+        Ok(set)
+    }
+
+    /// Where the issuer's own metadata says its keys are.
+    async fn discover(&self) -> Result<Url, String> {
+        let mut why = String::new();
+        for url in places(&self.settings.issuer) {
+            match self.fetcher.get(&url).await {
+                Ok(document) => return self.read(&document),
+                Err(fault) => why = format!("its metadata: {fault}"),
+            }
+        }
+        Err(why)
+    }
+
+    fn read(&self, document: &[u8]) -> Result<Url, String> {
+        let document: Value =
+            serde_json::from_slice(document).map_err(|_| "its metadata is no JSON".to_owned())?;
+        let text = |name: &str| document.get(name).and_then(Value::as_str);
+        if text("issuer") != Some(&self.settings.issuer_text) {
+            return Err("its metadata names another issuer".to_owned());
+        }
+        let url = text("jwks_uri").and_then(|text| Url::parse(text).ok());
+        url.ok_or_else(|| "its metadata does not say where its keys are".to_owned())
+    }
+
+    fn tries(&self) -> MutexGuard<'_, Tries> {
+        self.tries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Looks at the keys anew ahead of need, until nobody holds their source any more.
+async fn keep_fresh(source: Weak<KeySource>) {
+    loop {
+        let Some(source) = source.upgrade() else {
+            return;
+        };
+        let fetching = source.fetching.lock().await;
+        let fetched = source.fetch().await;
+        drop(fetching);
+        let wait = match fetched {
+            Ok(()) => REFRESH,
+            Err(_) => back_off(source.tries().failures),
+        };
+        drop(source);
+        sleep(wait).await;
+    }
+}
+
+/// One second, then twice as long each time.
+fn back_off(failures: u32) -> Duration {
+    match failures {
+        0 => Duration::ZERO,
+        _ => Duration::from_secs(1 << (failures - 1).min(5)).min(BACK_OFF_MOST),
+    }
+}
+
+/// Where an issuer's metadata may be: RFC 8414 puts the well-known part before its path, OpenID Connect after it.
+fn places(issuer: &Url) -> Vec<Url> {
+    let path = issuer.path().trim_end_matches('/').to_owned();
+    let mut paths = vec![
+        format!("/.well-known/oauth-authorization-server{path}"),
+        format!("/.well-known/openid-configuration{path}"),
+    ];
+    if !path.is_empty() {
+        paths.push(format!("{path}/.well-known/openid-configuration"));
+    }
+    let place = |path: &String| {
+        let mut url = issuer.clone();
+        url.set_path(path);
+        url
+    };
+    paths.iter().map(place).collect()
+}

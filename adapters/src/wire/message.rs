@@ -41,6 +41,15 @@ pub fn read(body: &[u8], bounds: &Bounds) -> Result<Message, Flaw> {
     Ok(message)
 }
 
+/// Holds any JSON text against the scanner's rules: one value, no member twice, bounded.
+///
+/// # Errors
+///
+/// The first [`Flaw`].
+pub fn sound(text: &[u8], bounds: &Bounds) -> Result<(), Flaw> {
+    scan::value(text, bounds, Place::Other, &mut scan::Unnoted)
+}
+
 /// Whether the body is an array.
 #[must_use]
 pub fn is_batch(body: &[u8]) -> bool {

@@ -22,7 +22,7 @@ mod track;
 
 pub use answer::same_id;
 pub use member::Member;
-pub use message::{Class, Message, is_batch, read, read_batch};
+pub use message::{Class, Message, is_batch, read, read_batch, sound};
 pub use method::Method;
 
 /// Where a part of a body lies.

@@ -3,6 +3,7 @@
 //! Framing, connection bounds and deadlines are the listener's; `/healthz` and `/readyz` answer any Host and need no
 //! token (probes have neither), everything else needs both.
 
+mod tasks;
 mod token;
 
 #[cfg(test)]
@@ -21,13 +22,14 @@ use serde_json::json;
 
 use crate::listener::{Drain, Edge, Handler, Listener, plain, refusal};
 use crate::pipeline::inbound::Peer;
+use crate::task::{Tasks, Terms};
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::Shut;
 
 pub use token::{FILE as TOKEN_FILE, make as make_token};
 
 /// What the operators' port shows; asked anew for each request.
-pub trait Board: Send + Sync + 'static {
+pub(crate) trait Board: Send + Sync + 'static {
     /// Names and limits of the operators' listener under the current snapshot.
     fn edge(&self) -> Edge;
 
@@ -42,6 +44,12 @@ pub trait Board: Send + Sync + 'static {
 
     /// The configuration in force.
     fn notice(&self) -> Notice;
+
+    /// The tasks.
+    fn tasks(&self) -> &Tasks;
+
+    /// What the configuration says of every task, and which agents there are.
+    fn terms(&self) -> (Terms, Vec<Arc<str>>);
 }
 
 /// `GET /config`.
@@ -68,7 +76,12 @@ pub struct Notice {
 const CONNECTIONS_MAX: usize = 128;
 
 /// Serves operators until the drain begins.
-pub async fn serve<B: Board>(listener: Listener, board: B, metrics: Arc<Metrics>, drain: Drain) {
+pub(crate) async fn serve<B: Board>(
+    listener: Listener,
+    board: B,
+    metrics: Arc<Metrics>,
+    drain: Drain,
+) {
     let desk = Arc::new(Desk { board, metrics });
     // Operators' connections are not clients': they are counted nowhere.
     listener.accept(desk, Arc::default(), drain).await;
@@ -86,11 +99,17 @@ type Answer = Response<Full<Bytes>>;
 // === impl Desk ===
 
 impl<B: Board> Desk<B> {
-    fn answer(&self, request: &Request<Incoming>, edge: Result<(), Shut>) -> Answer {
+    async fn answer(&self, request: Request<Incoming>, edge: Result<(), Shut>) -> Answer {
         let path = request.uri().path();
         let is_probe = matches!(path, "/healthz" | "/readyz");
         if let (Err(why), false) = (edge, is_probe) {
             return refusal(why);
+        }
+        if let Some(id) = tasks::path(path) {
+            return match self.keep_out(&request) {
+                Some(answer) => answer,
+                None => tasks::answer(&self.board, id.map(str::to_owned), request).await,
+            };
         }
         if !matches!(path, "/healthz" | "/readyz" | "/metrics" | "/config") {
             return refusal(Shut::Path);
@@ -106,7 +125,7 @@ impl<B: Board> Desk<B> {
             return answer;
         }
         let is_open = is_probe || (path == "/metrics" && self.board.metrics_open());
-        if !is_open && let Some(answer) = self.keep_out(request) {
+        if !is_open && let Some(answer) = self.keep_out(&request) {
             return answer;
         }
         match path {
@@ -169,7 +188,7 @@ impl<B: Board> Handler for Desk<B> {
         let (head, body) = request.into_parts();
         let edge = self.board.edge().admit(&head).map(|_invited| ());
         let request = Request::from_parts(head, body);
-        let mut answer = self.answer(&request, edge);
+        let mut answer = self.answer(request, edge).await;
         answer
             .headers_mut()
             .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

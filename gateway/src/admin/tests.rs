@@ -16,6 +16,7 @@ struct Wall {
     token_file: PathBuf,
     metrics_open: bool,
     unready: Arc<Mutex<Vec<String>>>,
+    tasks: Arc<Tasks>,
 }
 
 impl Board for Wall {
@@ -33,6 +34,15 @@ impl Board for Wall {
 
     fn unready(&self) -> Vec<String> {
         self.unready.lock().unwrap().clone()
+    }
+
+    fn tasks(&self) -> &Tasks {
+        &self.tasks
+    }
+
+    fn terms(&self) -> (Terms, Vec<Arc<str>>) {
+        let deadlines = crate::config::Deadlines::default();
+        (Terms::of(&deadlines), vec![Arc::from("demo")])
     }
 
     fn notice(&self) -> Notice {
@@ -67,6 +77,7 @@ fn open(name: &str, metrics_open: bool) -> World {
         token_file,
         metrics_open,
         unready: Arc::default(),
+        tasks: Arc::new(Tasks::new(crate::task::Table::load(None, 100))),
     };
     let metrics = Arc::new(Metrics::default());
     metrics.calls.count(Outcome::Answered);

@@ -11,12 +11,11 @@ mod said;
 pub(crate) use mirror::{Mirrors, named};
 pub(crate) use said::Said;
 
-use crate::identity::{Caller, Identified, Principal, Proven, Resource};
+use crate::identity::{Caller, Identified, Principal, Proven, Resource, same_body};
 use crate::listener::body::read_body;
 use crate::pipeline::{Asker, Evidence, HeadFault, Inbound, Record, Refusal};
 use crate::snapshot::{Server, Snapshot};
 use adapters::wire::revision::Era;
-use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, Method as Verb};
@@ -116,7 +115,10 @@ pub(crate) async fn read(identified: Identified) -> Result<Reading, Refusal> {
             let body = read_body(body, gateway.bounds.body, gateway.deadlines.body)
                 .await
                 .map_err(Refusal::Body)?;
-            signed_for(&context, content, &body)?;
+            if let Some(wanted) = content {
+                let endpoint = Resource::Endpoint(&context.name);
+                same_body(wanted, &body, &context.snapshot, endpoint)?;
+            }
             sort(context, body)
         }
     }
@@ -144,17 +146,6 @@ fn sort(context: Context, body: Bytes) -> Result<Reading, Refusal> {
     let message = adapters::wire::read(&body, bounds).map_err(Refusal::Malformed)?;
     let said = Said::new(body, message, bounds, &context.headers)?;
     Ok(Reading::One(Read::new(context, Ask::Say(Box::new(said)))))
-}
-
-/// A proof that names the body's digest is good for that body only.
-fn signed_for(context: &Context, content: Option<[u8; 32]>, body: &[u8]) -> Result<(), Refusal> {
-    let Some(wanted) = content else {
-        return Ok(());
-    };
-    if digest(&SHA256, body).as_ref() == wanted {
-        return Ok(());
-    }
-    Err(crate::identity::other_body(&context.snapshot, Resource::Endpoint(&context.name)))
 }
 
 fn single(headers: &HeaderMap) -> Result<(), Refusal> {

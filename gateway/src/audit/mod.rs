@@ -75,7 +75,9 @@ impl Ledger {
 /// Calls that went well are told at `debug`; an operator wants to see the others.
 fn log(record: &Record) {
     let level = match record.ending {
-        Ending::Answered | Ending::Absorbed | Ending::ServerError | Ending::Abandoned => Level::DEBUG,
+        Ending::Answered | Ending::Absorbed | Ending::ServerError | Ending::Abandoned => {
+            Level::DEBUG
+        }
         Ending::Refused(_) => Level::INFO,
         Ending::Broken | Ending::TimedOut => Level::WARN,
     };

@@ -13,6 +13,7 @@ use crate::admin::{self, Board, Notice};
 use crate::config::{Config, Gateway};
 use crate::listener::{Door, Drain, Edge, Listener};
 use crate::live::{self, Live, Snapshot};
+use crate::task::{Tasks, Terms};
 use crate::telemetry::{self, Metrics};
 
 /// A snapshot that still knows what it was made from.
@@ -28,6 +29,8 @@ pub struct House<S, D> {
     pub live: Arc<Live<S>>,
     /// Where requests go.
     pub door: Arc<D>,
+    /// The tasks.
+    pub(crate) tasks: Arc<Tasks>,
     /// The numbers.
     pub metrics: Arc<Metrics>,
     /// How it stops.
@@ -43,6 +46,7 @@ pub struct Open {
     pub admin: Vec<std::net::SocketAddr>,
     drain: Drain,
     admin_drain: Drain,
+    tasks: Arc<Tasks>,
 }
 
 /// The data directory, taken: one process each.
@@ -59,6 +63,7 @@ struct Ends(Signal, Signal);
 #[derive(Debug)]
 struct Office<S> {
     live: Arc<Live<S>>,
+    tasks: Arc<Tasks>,
     drain: Drain,
 }
 
@@ -125,6 +130,7 @@ pub fn open<S: Configured, D: Door>(house: House<S, D>) -> Result<Open, String> 
     let House {
         live,
         door,
+        tasks,
         metrics,
         drain,
     } = house;
@@ -143,9 +149,11 @@ pub fn open<S: Configured, D: Door>(house: House<S, D>) -> Result<Open, String> 
         admin: operators.addresses(),
         drain: drain.clone(),
         admin_drain: admin_drain.clone(),
+        tasks: tasks.clone(),
     };
     let office = Office {
         live: live.clone(),
+        tasks: tasks.clone(),
         drain: drain.clone(),
     };
     tokio::spawn(admin::serve(
@@ -174,6 +182,9 @@ impl Open {
         self.admin_drain
             .finish(std::time::Duration::from_millis(100))
             .await;
+        if let Err(why) = self.tasks.table.settled().await {
+            tracing::error!("not every task is on disk: {why}");
+        }
         cut
     }
 }
@@ -255,6 +266,17 @@ impl<S: Configured> Board for Office<S> {
         } else {
             Vec::new()
         }
+    }
+
+    fn tasks(&self) -> &Tasks {
+        &self.tasks
+    }
+
+    fn terms(&self) -> (Terms, Vec<Arc<str>>) {
+        let snapshot = self.live.look();
+        let config = snapshot.config();
+        let agents = config.agents.keys().cloned().collect();
+        (Terms::of(&config.gateway.deadlines), agents)
     }
 
     fn notice(&self) -> Notice {

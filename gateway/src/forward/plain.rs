@@ -84,7 +84,14 @@ pub(super) async fn read(
         if size > HELD && reader.released() {
             let plain = Plain {
                 timer: Box::pin(sleep_until(call.deadline)),
-                over: Box::pin(call.authorized.bound().task().over().clone().cancelled_owned()),
+                over: Box::pin(
+                    call.authorized
+                        .bound()
+                        .task()
+                        .over()
+                        .clone()
+                        .cancelled_owned(),
+                ),
                 call,
                 body,
                 reader: Some(reader),

@@ -66,7 +66,10 @@ fn hop_in(said: &Said, token: &str) -> Option<Edit> {
     let key = format!("\"dev.hopgate/hop\":{}", text::quote(token));
     let (object, member) = match said.message.span(Member::Meta) {
         Some(meta) => (meta, key),
-        None => (said.message.span(Member::Params)?, format!("\"_meta\":{{{key}}}")),
+        None => (
+            said.message.span(Member::Params)?,
+            format!("\"_meta\":{{{key}}}"),
+        ),
     };
     let raw = object.of(&said.body);
     let is_empty = raw.get(1..)?.trim_ascii_start().first() == Some(&b'}');

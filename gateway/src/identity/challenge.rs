@@ -66,7 +66,9 @@ impl Challenge {
             }
             texts.push(text);
         }
-        let values = texts.iter().filter_map(|text| HeaderValue::from_str(text).ok());
+        let values = texts
+            .iter()
+            .filter_map(|text| HeaderValue::from_str(text).ok());
         Self(values.collect())
     }
 
@@ -92,9 +94,9 @@ fn metadata(snapshot: &Snapshot, resource: Resource<'_>) -> Option<String> {
 
 fn wants_dpop(snapshot: &Snapshot) -> bool {
     let mut identities = snapshot.config.identities.values();
-    identities.any(|identity| {
-        matches!(identity, Identity::Oidc(oidc) if oidc.require == Some(Binding::Dpop))
-    })
+    identities.any(
+        |identity| matches!(identity, Identity::Oidc(oidc) if oidc.require == Some(Binding::Dpop)),
+    )
 }
 
 /// Adds a parameter; the values here are URLs and scopes, which hold no quotes.

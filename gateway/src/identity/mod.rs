@@ -8,7 +8,7 @@ mod claims;
 mod metadata;
 mod registry;
 mod resource;
-mod sources;
+pub(crate) mod sources;
 mod token;
 mod workload;
 
@@ -18,10 +18,11 @@ pub(crate) use registry::Registry;
 pub(crate) use resource::Resource;
 pub(crate) use sources::Sources;
 pub(crate) use token::Tokens;
-pub use workload::Shown;
+pub(crate) use workload::Shown;
 
 use crate::pipeline::{Evidence, Inbound, Peer, Record, Refusal};
 use crate::snapshot::Snapshot;
+use aws_lc_rs::digest::{SHA256, digest};
 use http::request::Parts;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -140,22 +141,38 @@ fn local(
 ) -> Result<Caller, Refusal> {
     let unproven = |why: &'static str| Fault::absent(why).refuse(snapshot, resource);
     let Some(caller) = snapshot.registry.local() else {
-        return Err(unproven("no proof was sent, and no identity of kind `local` is configured"));
+        return Err(unproven(
+            "no proof was sent, and no identity of kind `local` is configured",
+        ));
     };
     if !peer.address.ip().to_canonical().is_loopback() {
         return Err(unproven("`local` needs a loopback connection"));
     }
     if is_proxied(&head.headers) {
-        return Err(unproven("a request that came through a proxy is never local"));
+        return Err(unproven(
+            "a request that came through a proxy is never local",
+        ));
     }
     let caller = caller.clone()?;
     in_time(&caller, now())?;
     Ok(caller)
 }
 
-/// The refusal of a body that the caller's key has not signed for.
-pub(crate) fn other_body(snapshot: &Snapshot, resource: Resource<'_>) -> Refusal {
-    Fault::unbound("the proof of the key is for another body").refuse(snapshot, resource)
+/// Holds a body against the digest that the caller's key has signed.
+///
+/// # Errors
+///
+/// [`Refusal::Unproven`] for every other body.
+pub(crate) fn same_body(
+    wanted: [u8; 32],
+    body: &[u8],
+    snapshot: &Snapshot,
+    resource: Resource<'_>,
+) -> Result<(), Refusal> {
+    if digest(&SHA256, body).as_ref() == wanted {
+        return Ok(());
+    }
+    Err(Fault::unbound("the proof of the key is for another body").refuse(snapshot, resource))
 }
 
 /// Whether a proxy stood between the caller and us, by the marks it left.

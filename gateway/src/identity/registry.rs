@@ -135,16 +135,25 @@ impl Registry {
             return false;
         };
         let matchers = self.agents.get(agent).map(|agent| agent.identity.iter());
-        matchers.into_iter().flatten().any(|matcher| match &matcher.who {
-            Who::Local => *identity == Source::Local && name == "local",
-            Who::Workload(subject) => *identity == Source::Workloads && subject.matches(name),
-            Who::Subject { source: own, subject, .. } => own == source && subject.matches(name),
-        })
+        matchers
+            .into_iter()
+            .flatten()
+            .any(|matcher| match &matcher.who {
+                Who::Local => *identity == Source::Local && name == "local",
+                Who::Workload(subject) => *identity == Source::Workloads && subject.matches(name),
+                Who::Subject {
+                    source: own,
+                    subject,
+                    ..
+                } => own == source && subject.matches(name),
+            })
     }
 
     /// Whether the agent may act only within another's chain.
     pub(crate) fn requires_chain(&self, agent: &str) -> bool {
-        self.agents.get(agent).is_some_and(|agent| agent.requires_chain)
+        self.agents
+            .get(agent)
+            .is_some_and(|agent| agent.requires_chain)
     }
 
     fn put(&mut self, agent: &Arc<str>, who: &Who) {
@@ -176,7 +185,9 @@ impl Registry {
         let local = |agent: &Agent| agent.identity.iter().any(|one| one.who == Who::Local);
         let agent = config.agents.iter().find(|(_, agent)| local(agent));
         Some(match agent {
-            None => Err(Unavailable(Cow::Borrowed("no agent has the identity `local`"))),
+            None => Err(Unavailable(Cow::Borrowed(
+                "no agent has the identity `local`",
+            ))),
             Some((agent, _)) => self.always((source, "local"), agent, "local"),
         })
     }
@@ -251,7 +262,11 @@ impl Entry {
             Some(source) => **source == *subject.source,
             None => subject.workload,
         };
-        source && self.claims.iter().all(|(name, wanted)| says(subject.claims.get(name), wanted))
+        source
+            && self
+                .claims
+                .iter()
+                .all(|(name, wanted)| says(subject.claims.get(name), wanted))
     }
 }
 

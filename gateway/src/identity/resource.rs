@@ -86,7 +86,11 @@ mod tests {
         ] {
             assert!(!Resource::Endpoint("a").accepts(public, other), "{other}");
         }
-        for other in ["https://gate.example.evil", "https://gate.example/servers/a/b/mcp", ""] {
+        for other in [
+            "https://gate.example.evil",
+            "https://gate.example/servers/a/b/mcp",
+            "",
+        ] {
             assert!(!Resource::Gateway.accepts(public, other), "{other}");
         }
     }

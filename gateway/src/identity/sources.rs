@@ -54,14 +54,20 @@ impl Sources {
     /// The mesh that answers for a trust domain.
     pub(crate) fn mesh(&self, trust_domain: &str) -> Option<&Arc<Mesh>> {
         let own = |mesh: &&Arc<Mesh>| mesh.settings.trust_domain == trust_domain;
-        let other = |mesh: &&Arc<Mesh>| mesh.settings.federates.iter().any(|one| one == trust_domain);
+        let other = |mesh: &&Arc<Mesh>| {
+            mesh.settings
+                .federates
+                .iter()
+                .any(|one| one == trust_domain)
+        };
         let mut meshes = self.meshes.values();
         meshes.clone().find(own).or_else(|| meshes.find(other))
     }
 
     /// Puts an issuer among the sources.
     pub(crate) fn add_issuer(&mut self, issuer: Arc<Issuer>) {
-        self.issuers.insert(Box::from(issuer.settings.issuer.as_str()), issuer);
+        self.issuers
+            .insert(Box::from(issuer.settings.issuer.as_str()), issuer);
     }
 }
 
@@ -76,7 +82,11 @@ impl Issuer {
     pub(crate) fn new(config: &Config, name: &Arc<str>, settings: &Oidc) -> Result<Self, String> {
         let at = |why: String| format!("identities.{name}: {why}");
         let roots = config.gateway.ca.iter().chain(&settings.ca);
-        let ranges = config.gateway.allow_private.iter().chain(&settings.allow_private);
+        let ranges = config
+            .gateway
+            .allow_private
+            .iter()
+            .chain(&settings.allow_private);
         let keys = KeySource::new(jwks::Settings {
             issuer: settings.url.clone(),
             issuer_text: settings.issuer.clone(),
@@ -90,7 +100,10 @@ impl Issuer {
             connect: CONNECT,
             stale: settings.stale,
         });
-        let algorithms = settings.algorithms.iter().filter_map(|name| name.parse::<Algorithm>().ok());
+        let algorithms = settings
+            .algorithms
+            .iter()
+            .filter_map(|name| name.parse::<Algorithm>().ok());
         Ok(Self {
             name: Arc::clone(name),
             rules: Rules {
@@ -154,7 +167,9 @@ impl Mesh {
         if let Some(known) = known.as_ref().filter(|known| known.0 == epoch) {
             return known.1.get(trust_domain).cloned();
         }
-        let domains = [&self.settings.trust_domain].into_iter().chain(&self.settings.federates);
+        let domains = [&self.settings.trust_domain]
+            .into_iter()
+            .chain(&self.settings.federates);
         let sets = domains.filter_map(|domain| {
             let bundle = self.source.bundle(domain)?;
             let set = KeySet::parse(bundle.jwt_authorities()).ok()?;

@@ -89,7 +89,9 @@ pub(super) fn presented(headers: &HeaderMap) -> Result<Option<Presented<'_>>, Fa
     let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
     let bound = scheme.eq_ignore_ascii_case("DPoP");
     if !bound && !scheme.eq_ignore_ascii_case("Bearer") {
-        return Err(Fault::bad("the scheme of `Authorization` is neither Bearer nor DPoP"));
+        return Err(Fault::bad(
+            "the scheme of `Authorization` is neither Bearer nor DPoP",
+        ));
     }
     let plain = |byte: u8| byte.is_ascii_graphic();
     if token.is_empty() || !token.bytes().all(plain) {
@@ -120,7 +122,12 @@ impl Tokens {
         let mut print = [0; 32];
         print.copy_from_slice(digest(&SHA256, presented.token.as_bytes()).as_ref());
         let now = now();
-        if let Some(caller) = request.snapshot.registry.key(&print).filter(|_| !presented.bound) {
+        if let Some(caller) = request
+            .snapshot
+            .registry
+            .key(&print)
+            .filter(|_| !presented.bound)
+        {
             let caller = caller.clone()?;
             in_time(&caller, now)?;
             return Ok(Proven {
@@ -129,7 +136,8 @@ impl Tokens {
             });
         }
         let known = self.known.get(&print);
-        let known = known.filter(|known| known.epoch == request.snapshot.epoch && now <= known.until);
+        let known =
+            known.filter(|known| known.epoch == request.snapshot.epoch && now <= known.until);
         let known = match known {
             Some(known) => known,
             None => {
@@ -144,7 +152,9 @@ impl Tokens {
             return Err(unproven(Fault::bad("the token is for another audience")));
         }
         in_time(&known.caller, now)?;
-        let content = self.bound(&known, presented, request, now).map_err(unproven)?;
+        let content = self
+            .bound(&known, presented, request, now)
+            .map_err(unproven)?;
         Ok(Proven {
             caller: known.caller.clone(),
             content,
@@ -165,33 +175,52 @@ impl Tokens {
                 return Err(Fault::bad("the token is bound to another certificate"));
             }
         } else if known.require == Some(Binding::Certificate) {
-            return Err(Fault::bad("the token is bound to no certificate, and its identity requires it"));
+            return Err(Fault::bad(
+                "the token is bound to no certificate, and its identity requires it",
+            ));
         }
         let Some(key) = &known.key else {
             return match (known.require, presented.bound) {
                 (Some(Binding::Dpop), _) => Err(Fault::unbound(
                     "the token is bound to no key, and its identity requires it",
                 )),
-                (_, true) => Err(Fault::unbound("the scheme is DPoP, and the token is bound to no key")),
+                (_, true) => Err(Fault::unbound(
+                    "the scheme is DPoP, and the token is bound to no key",
+                )),
                 _ => Ok(None),
             };
         };
         if !presented.bound {
-            return Err(Fault::unbound("the token is bound to a key, and the scheme is not DPoP"));
+            return Err(Fault::unbound(
+                "the token is bound to a key, and the scheme is not DPoP",
+            ));
         }
         let mut proofs = request.head.headers.get_all("dpop").iter();
         let (Some(proof), None) = (proofs.next().map(HeaderValue::to_str), proofs.next()) else {
-            return Err(Fault::unbound("there is not exactly one proof of the token's key"));
+            return Err(Fault::unbound(
+                "there is not exactly one proof of the token's key",
+            ));
         };
         let proof = proof.map_err(|_| Fault::unbound("the proof of the key is no text"))?;
         let url = url(request);
-        let proof = dpop::check(proof, request.head.method.as_str(), &url, presented.token, now)
-            .map_err(|why| Fault::unbound(format!("the proof of the key: {why}")))?;
+        let proof = dpop::check(
+            proof,
+            request.head.method.as_str(),
+            &url,
+            presented.token,
+            now,
+        )
+        .map_err(|why| Fault::unbound(format!("the proof of the key: {why}")))?;
         if *proof.thumbprint != **key {
             return Err(Fault::unbound("the proof is of another key"));
         }
         self.replays
-            .first(&proof.thumbprint, &proof.id, now, now.saturating_add(REPLAY_WINDOW))
+            .first(
+                &proof.thumbprint,
+                &proof.id,
+                now,
+                now.saturating_add(REPLAY_WINDOW),
+            )
             .map_err(|why| Fault::unbound(format!("the proof of the key: {why}")))?;
         Ok(proof.content)
     }
@@ -207,23 +236,35 @@ fn url(request: &Request<'_>) -> String {
 async fn verify(token: &str, request: &Request<'_>, now: u64) -> Result<Known, Refusal> {
     let unproven = |fault: Fault| fault.refuse(request.snapshot, request.resource);
     let sources = &request.snapshot.sources;
-    let unverified = jwt::read(token)
-        .map_err(|why| unproven(Fault::bad(format!("the token: {why}"))))?;
-    if let Some(issuer) = unverified.issuer().and_then(|issuer| sources.issuer(issuer)) {
-        let key = issuer.keys.key(unverified.kid(), unverified.algorithm()).await;
+    let unverified =
+        jwt::read(token).map_err(|why| unproven(Fault::bad(format!("the token: {why}"))))?;
+    if let Some(issuer) = unverified
+        .issuer()
+        .and_then(|issuer| sources.issuer(issuer))
+    {
+        let key = issuer
+            .keys
+            .key(unverified.kid(), unverified.algorithm())
+            .await;
         let key = key.map_err(|why| unproven(Fault::bad(format!("the token's key: {why}"))))?;
         let claims = unverified
             .verify(&issuer.rules, &key, now)
             .map_err(|why| unproven(Fault::bad(format!("the token: {why}"))))?;
         return of_issuer(issuer, &claims, request, now);
     }
-    let id = unverified.subject().and_then(|subject| subject.parse::<SpiffeId>().ok());
+    let id = unverified
+        .subject()
+        .and_then(|subject| subject.parse::<SpiffeId>().ok());
     let mesh = id.as_ref().and_then(|id| sources.mesh(id.trust_domain()));
     let (Some(id), Some(mesh)) = (&id, mesh) else {
-        return Err(unproven(Fault::bad("the token is of an issuer that is not configured")));
+        return Err(unproven(Fault::bad(
+            "the token is of an issuer that is not configured",
+        )));
     };
     let keys = mesh.keys(id.trust_domain());
-    let key = keys.as_ref().and_then(|keys| keys.key(unverified.kid(), unverified.algorithm()));
+    let key = keys
+        .as_ref()
+        .and_then(|keys| keys.key(unverified.kid(), unverified.algorithm()));
     let Some(key) = key else {
         let why = "the trust domain has no such key, or its bundle is not known yet";
         return Err(unproven(Fault::bad(why)));
@@ -235,7 +276,12 @@ async fn verify(token: &str, request: &Request<'_>, now: u64) -> Result<Known, R
 }
 
 /// Who the bearer of an issuer's token is.
-fn of_issuer(issuer: &Issuer, claims: &Claims, request: &Request<'_>, now: u64) -> Result<Known, Refusal> {
+fn of_issuer(
+    issuer: &Issuer,
+    claims: &Claims,
+    request: &Request<'_>,
+    now: u64,
+) -> Result<Known, Refusal> {
     let registry = &request.snapshot.registry;
     let settings = &issuer.settings;
     let meaning = meaning(claims, settings)
@@ -259,32 +305,60 @@ fn of_issuer(issuer: &Issuer, claims: &Claims, request: &Request<'_>, now: u64) 
         subject: Arc::from(format!("{}|{}", settings.issuer, meaning.agent)),
         user: meaning.user.map(Arc::from),
     };
-    let accepted = claims.audience.iter().any(|one| settings.audience.contains(one));
+    let accepted = claims
+        .audience
+        .iter()
+        .any(|one| settings.audience.contains(one));
     Ok(Known {
         require: settings.require,
-        ..known(claims, accepted, request, now, Caller {
-            principal: Arc::new(principal),
-            proof: Arc::new(Proof {
-                source: Arc::clone(&issuer.name),
-                name: meaning.agent.into(),
-                expires: Some(expires),
-                scopes: claims.scopes.iter().map(|scope| Box::from(scope.as_str())).collect(),
-                actors: actors.into(),
-                made: claims.issued,
-            }),
-        })
+        ..known(
+            claims,
+            accepted,
+            request,
+            now,
+            Caller {
+                principal: Arc::new(principal),
+                proof: Arc::new(Proof {
+                    source: Arc::clone(&issuer.name),
+                    name: meaning.agent.into(),
+                    expires: Some(expires),
+                    scopes: claims
+                        .scopes
+                        .iter()
+                        .map(|scope| Box::from(scope.as_str()))
+                        .collect(),
+                    actors: actors.into(),
+                    made: claims.issued,
+                }),
+            },
+        )
     })
 }
 
 /// Which workload the bearer of a JWT-SVID is.
-fn of_mesh(mesh: &Mesh, id: &SpiffeId, claims: &Claims, request: &Request<'_>, now: u64) -> Result<Known, Refusal> {
-    let accepted = claims.audience.iter().any(|one| mesh.settings.audience.contains(one));
+fn of_mesh(
+    mesh: &Mesh,
+    id: &SpiffeId,
+    claims: &Claims,
+    request: &Request<'_>,
+    now: u64,
+) -> Result<Known, Refusal> {
+    let accepted = claims
+        .audience
+        .iter()
+        .any(|one| mesh.settings.audience.contains(one));
     let made = claims.issued.or(Some(claims.expires));
     let caller = super::workload::caller(mesh, id, request.snapshot, (made, claims.expires), now)?;
     Ok(known(claims, accepted, request, now, caller))
 }
 
-fn known(claims: &Claims, accepted: bool, request: &Request<'_>, now: u64, caller: Caller) -> Known {
+fn known(
+    claims: &Claims,
+    accepted: bool,
+    request: &Request<'_>,
+    now: u64,
+    caller: Caller,
+) -> Known {
     let bound = claims.confirmation.as_ref();
     Known {
         epoch: request.snapshot.epoch,

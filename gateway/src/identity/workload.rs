@@ -66,9 +66,16 @@ pub(super) fn prove(
 ) -> Result<Caller, Refusal> {
     let now = now();
     let lock = || shown.judged.lock().unwrap_or_else(PoisonError::into_inner);
-    let bundles = snapshot.sources.meshes.values().map(|mesh| mesh.source.epoch()).sum();
+    let bundles = snapshot
+        .sources
+        .meshes
+        .values()
+        .map(|mesh| mesh.source.epoch())
+        .sum();
     let judged = lock().clone();
-    if let Some(judged) = judged.filter(|one| one.snapshot == snapshot.epoch && one.bundles == bundles) {
+    if let Some(judged) =
+        judged.filter(|one| one.snapshot == snapshot.epoch && one.bundles == bundles)
+    {
         // An SVID that has expired meanwhile is judged again, for the right reason.
         if in_time(&judged.caller, now).is_ok() {
             return Ok(judged.caller);
@@ -90,10 +97,19 @@ fn judge(
     now: u64,
 ) -> Result<Caller, Refusal> {
     let instant = UnixTime::since_unix_epoch(Duration::from_secs(now));
-    let mut why = "a certificate was shown, and no identity of kind `spiffe` is configured".to_owned();
+    let mut why =
+        "a certificate was shown, and no identity of kind `spiffe` is configured".to_owned();
     for mesh in snapshot.sources.meshes.values() {
         match spiffe::verify(&shown.chain, &mesh.source, instant) {
-            Ok(svid) => return caller(mesh, &svid.id, snapshot, (Some(svid.expires), svid.expires), now),
+            Ok(svid) => {
+                return caller(
+                    mesh,
+                    &svid.id,
+                    snapshot,
+                    (Some(svid.expires), svid.expires),
+                    now,
+                );
+            }
             Err(fault) => why = format!("the certificate: {fault}"),
         }
     }

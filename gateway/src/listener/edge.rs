@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use adapters::identity::spiffe;
 use http::header::{HOST, ORIGIN};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Uri};
@@ -37,12 +38,17 @@ const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 // === impl Edge ===
 
 impl Edge {
-    /// The agents' side. Reads the certificate, so that a broken one refuses the whole snapshot.
+    /// The agents' side, with the gateway's own SVID where `tls` names one. Reads the certificate, so that a broken one
+    /// refuses the whole snapshot.
     ///
     /// # Errors
     /// Says which file of `tls` is wrong and how.
-    pub fn agents(gateway: &Gateway) -> Result<Self, String> {
-        let tls = gateway.tls.as_ref().map(tls::server_config).transpose()?;
+    pub fn agents(gateway: &Gateway, own: Option<&Arc<spiffe::Source>>) -> Result<Self, String> {
+        let tls = gateway
+            .tls
+            .as_ref()
+            .map(|settings| tls::server_config(settings, own))
+            .transpose()?;
         Ok(Self {
             hosts: gateway.hosts.clone(),
             origins: gateway.origins.clone(),
@@ -167,6 +173,7 @@ pub(crate) mod tests {
                 batch: 16,
                 connections: 10_000,
                 streams: 10_000,
+                tasks: 10_000,
             },
             deadlines: Deadlines {
                 header: second * 10,
@@ -175,6 +182,8 @@ pub(crate) mod tests {
                 call: second * 600,
                 stream: second * 86_400,
                 drain: second * 30,
+                task: second * 3_600,
+                idle: second * 300,
             },
             tls: None,
         }

@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use super::edge::{Edge, Invited};
 use super::http::Handler;
 use super::route::{Route, route};
-use super::{Door, cors};
+use super::{Door, Visit, cors};
 use crate::pipeline::inbound::{Inbound, Peer};
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::Shut;
@@ -45,6 +45,16 @@ impl<D: Door> Entrance<D> {
                     peer,
                 };
                 self.door.call(inbound).await.map(Either::Right)
+            }
+            Route::Place(place) => {
+                let (head, body) = request.into_parts();
+                let visit = Visit {
+                    place,
+                    head,
+                    body,
+                    peer,
+                };
+                self.door.visit(visit).await.map(Either::Right)
             }
             Route::Options
                 if invited.origin().is_some() && cors::is_preflight(request.headers()) =>

@@ -32,10 +32,12 @@ use tokio::net::{TcpListener, TcpStream};
 pub use body::{BodyFault, read_body};
 pub use drain::Drain;
 pub use edge::Edge;
+pub use route::{Document, Place};
 
 pub(crate) use self::entrance::{plain, refusal};
 use self::http::Connection;
 pub(crate) use self::http::Handler;
+use crate::identity::Shown;
 use crate::pipeline::inbound::{Inbound, Peer};
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::Shut;
@@ -48,8 +50,24 @@ pub trait Door: Send + Sync + 'static {
     /// What the listener needs of the current snapshot; asked once per connection and per request.
     fn edge(&self) -> Arc<Edge>;
 
-    /// Answers one request.
+    /// Answers at a door of the gateway's own.
+    fn visit(&self, visit: Visit) -> impl Future<Output = Response<Self::Body>> + Send;
+
+    /// Answers one call.
     fn call(&self, inbound: Inbound) -> impl Future<Output = Response<Self::Body>> + Send;
+}
+
+/// A request for a door of the gateway's own. Nobody has vouched for it.
+#[derive(Debug)]
+pub struct Visit {
+    /// Which door.
+    pub place: Place,
+    /// Method and headers.
+    pub head: ::http::request::Parts,
+    /// Not read before the caller is proven.
+    pub body: hyper::body::Incoming,
+    /// The connection.
+    pub peer: Peer,
 }
 
 /// Bound sockets that nobody accepts from yet.
@@ -167,7 +185,7 @@ impl<H: Handler> House<H> {
 
     async fn plain(self: Arc<Self>, stream: TcpStream, address: SocketAddr, _open: Arc<()>) {
         let _counted = self.metrics.connections.hold();
-        self.connection(address, false).http1(stream).await;
+        self.connection(address).http1(stream).await;
     }
 
     async fn tls(
@@ -178,12 +196,18 @@ impl<H: Handler> House<H> {
         _open: Arc<()>,
     ) {
         let _counted = self.metrics.connections.hold();
-        let connection = self.connection(address, true);
+        let mut connection = self.connection(address);
+        connection.peer.tls = true;
         let handshake = tokio_rustls::TlsAcceptor::from(config).accept(stream);
         let Ok(Ok(stream)) = tokio::time::timeout(connection.patience, handshake).await else {
             self.metrics.shut.count(Shut::Tls);
             return;
         };
+        connection.peer.shown = stream
+            .get_ref()
+            .1
+            .peer_certificates()
+            .map(|chain| Arc::new(Shown::new(chain.to_vec())));
         if stream.get_ref().1.alpn_protocol() == Some(tls::H2) {
             Box::pin(connection.http2(stream)).await;
         } else {
@@ -191,10 +215,14 @@ impl<H: Handler> House<H> {
         }
     }
 
-    fn connection(&self, address: SocketAddr, tls: bool) -> Connection<H> {
+    fn connection(&self, address: SocketAddr) -> Connection<H> {
         Connection {
             handler: self.handler.clone(),
-            peer: Peer { address, tls },
+            peer: Peer {
+                address,
+                tls: false,
+                shown: None,
+            },
             metrics: self.metrics.clone(),
             drain: self.drain.clone(),
             patience: self.handler.edge().deadlines.header,

@@ -33,6 +33,8 @@ pub trait Snapshot: Send + Sync + 'static {
 pub struct Live<S> {
     current: ArcSwap<S>,
     build: Box<Build<S>>,
+    /// Told of each snapshot once it is in force.
+    settle: Box<dyn Fn(&S) + Send + Sync>,
     /// One reload at a time: a slow old one must not replace a newer.
     loading: Mutex<Prints>,
     standing: Mutex<Standing>,
@@ -68,11 +70,12 @@ struct Prints {
 
 impl<S: Snapshot> Live<S> {
     /// Puts the first snapshot in force; `build` makes every later one from the files as they then are, and may
-    /// take over from the one in force (its argument) what has not changed.
+    /// take over from the one in force (its argument) what has not changed. `settle` is told of each later one.
     pub fn new(
         first: S,
         metrics: Arc<Metrics>,
         build: impl Fn(&S) -> Result<S, String> + Send + Sync + 'static,
+        settle: impl Fn(&S) + Send + Sync + 'static,
     ) -> Self {
         let standing = Standing {
             version: 1,
@@ -84,6 +87,7 @@ impl<S: Snapshot> Live<S> {
         Self {
             current: ArcSwap::from_pointee(first),
             build: Box::new(build),
+            settle: Box::new(settle),
             loading: Mutex::new(Prints {
                 loaded: print,
                 seen: print,
@@ -165,6 +169,7 @@ impl<S: Snapshot> Live<S> {
     fn replace(&self, next: S) {
         tracing::info!(digest = next.digest(), "configuration loaded");
         self.current.store(Arc::new(next));
+        (self.settle)(&self.look());
         self.metrics.reloads.count(Reload::Loaded);
         let mut standing = lock(&self.standing);
         standing.version = standing.version.saturating_add(1);

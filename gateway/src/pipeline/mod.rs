@@ -16,6 +16,7 @@ pub mod inbound;
 mod refusal;
 mod reply;
 mod trail;
+mod visit;
 
 pub use body::{Body, Cut};
 pub use inbound::{Inbound, Peer};
@@ -28,8 +29,8 @@ pub use crate::audit::Record;
 use crate::ask::{Read, Reading};
 use crate::audit::{CallId, Ledger};
 use crate::forward::{Forward, Forwarded, Shared};
-use crate::identity::Identified;
-use crate::listener::{Door, Edge};
+use crate::identity::{Identified, Tokens};
+use crate::listener::{Door, Edge, Visit};
 use crate::snapshot::Snapshot;
 use crate::{ask, authorize, credentials, identity};
 use http::{HeaderName, Response};
@@ -40,6 +41,7 @@ use std::sync::Arc;
 pub struct Pipeline {
     ledger: Arc<Ledger>,
     shared: Shared,
+    tokens: Tokens,
     forward: Forward,
 }
 
@@ -53,6 +55,7 @@ impl Pipeline {
         Self {
             ledger,
             shared,
+            tokens: Tokens::default(),
             forward,
         }
     }
@@ -80,7 +83,8 @@ impl Pipeline {
         snapshot: Arc<Snapshot>,
         trail: &mut Trail,
     ) -> Result<Reading, Refusal> {
-        let identified: Identified = trail.step(identity::identify(inbound, snapshot))?;
+        let identified = identity::identify(inbound, snapshot, &self.tokens).await;
+        let identified: Identified = trail.step(identified)?;
         trail.step(ask::read(identified).await)
     }
 
@@ -130,5 +134,9 @@ impl Door for Pipeline {
 
     async fn call(&self, inbound: Inbound) -> Response<Body> {
         self.handle(inbound).await
+    }
+
+    async fn visit(&self, visit: Visit) -> Response<Body> {
+        visit::answer(&self.shared, &self.tokens, visit).await
     }
 }

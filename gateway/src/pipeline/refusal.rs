@@ -30,6 +30,8 @@ pub enum Refusal {
     ChainUnknown(&'static str),
     /// A task that is not open, or not the caller's.
     TaskUnknown,
+    /// What must outlive the process cannot be written.
+    Unkept,
     /// The task of the call ended while it ran.
     TaskOver(&'static str),
     /// No such server, or nothing on it that this agent may reach.
@@ -142,7 +144,7 @@ impl Refusal {
             Self::ChainMissing | Self::ChainTooDeep { .. } | Self::ChainUnknown(_) => {
                 Refused::Chain
             }
-            Self::TaskUnknown | Self::TaskOver(_) => Refused::Task,
+            Self::TaskUnknown | Self::TaskOver(_) | Self::Unkept => Refused::Task,
             Self::ServerUnknown => Refused::NotFound,
             Self::SessionUnknown | Self::HandleUnknown(_) => Refused::Handle,
             Self::Malformed(_)
@@ -188,6 +190,7 @@ impl Refusal {
             Self::ChainTooDeep { most } => {
                 format!("an envelope of the chain allows at most {most} agents in it")
             }
+            Self::Unkept => "what must outlive the process cannot be written; the log says why".to_owned(),
             Self::TaskUnknown => "the task it names is not open, or not the caller's".to_owned(),
             Self::ScopesMissing { rule, scopes, .. } => {
                 format!("rule `{rule}` asks for a token with the scopes `{scopes}`")

@@ -79,6 +79,7 @@ fn show(refusal: &Refusal, asker: &Asker) -> Shown {
         Refusal::ScopesMissing { .. } => at(StatusCode::FORBIDDEN, "Insufficient scope"),
         Refusal::ChainUnknown(_) => at(StatusCode::NOT_FOUND, "Chain not found"),
         Refusal::TaskUnknown => at(StatusCode::NOT_FOUND, "Task not found"),
+        Refusal::Unkept => at(StatusCode::SERVICE_UNAVAILABLE, "Not available"),
         Refusal::TaskOver(_) => at(StatusCode::GONE, "The task has ended"),
         Refusal::ServerUnknown => at(StatusCode::NOT_FOUND, "Not found"),
         Refusal::SessionUnknown => at(StatusCode::NOT_FOUND, "Session not found"),

@@ -1,7 +1,7 @@
 //! What is shown of tasks and done with them from outside: the same for operators and for a principal's own.
 
-use super::work::{Cause, End, Kind, Task, Terms};
 use super::Tasks;
+use super::work::{Cause, End, Kind, Task, Terms};
 use crate::config::duration;
 use crate::identity::{Caller, Principal, Proof, now};
 use serde::{Deserialize, Serialize};
@@ -89,7 +89,9 @@ impl Tasks {
     /// Every open task, or one principal's.
     pub(crate) fn list(&self, of: Option<&Principal>) -> Vec<View> {
         let all = self.table.all();
-        let own = all.iter().filter(|task| of.is_none_or(|of| *task.principal == *of));
+        let own = all
+            .iter()
+            .filter(|task| of.is_none_or(|of| *task.principal == *of));
         own.map(|task| View::of(task)).collect()
     }
 
@@ -127,7 +129,10 @@ impl Tasks {
             Some(None) => Err(Unopened::Wish("a duration is written such as `10m`")),
         };
         let purpose = wish.purpose.clone();
-        if purpose.as_deref().is_some_and(|text| text.len() > PURPOSE_MOST) {
+        if purpose
+            .as_deref()
+            .is_some_and(|text| text.len() > PURPOSE_MOST)
+        {
             return Err(Unopened::Wish("a purpose has at most 1000 bytes"));
         }
         let terms = Terms {
@@ -155,7 +160,7 @@ pub(crate) enum Unopened {
     Store(String),
 }
 
-/// A caller in an operator's words.
+/// A caller in an operator's words: no identity has proven it, and only its agent can be withdrawn.
 pub(crate) fn spoken_for(agent: &Arc<str>, wish: &Wish) -> Caller {
     let subject = wish.subject.as_deref().unwrap_or("local");
     Caller {

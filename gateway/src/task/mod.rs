@@ -16,11 +16,11 @@ mod table;
 mod work;
 
 pub(crate) use chain::{Carrying, Chains};
-pub(crate) use desk::{Unopened, View, Wish, spoken_for};
+pub(crate) use desk::{Unopened, Wish, spoken_for};
 pub(crate) use handles::digest;
 pub(crate) use session::{Session, Sessions};
 pub(crate) use table::Table;
-pub use work::Task;
+pub(crate) use work::Task;
 pub(crate) use work::{Cause, Held, Terms};
 
 use crate::ask::{Ask, Asked, Context};
@@ -149,8 +149,8 @@ impl Tasks {
         let registry = &snapshot.registry;
         let withdrawn = |task: &Task| {
             let agent = &task.principal.agent;
-            let unproven = !task.source.is_empty()
-                && !registry.still_is(agent, &task.source, &task.name);
+            let unproven =
+                !task.source.is_empty() && !registry.still_is(agent, &task.source, &task.name);
             let mut agents = task.chain.iter().chain([agent]);
             unproven || !agents.all(|agent| registry.may_act(agent, now))
         };
@@ -164,7 +164,11 @@ impl Tasks {
         let terms = Terms::of(&context.snapshot.config.gateway.deadlines);
         let parent = self.parent(asked, now)?;
         let caller = &context.caller;
-        let task = match (asked.said().and_then(|said| said.task.as_deref()), &parent, session) {
+        let task = match (
+            asked.said().and_then(|said| said.task.as_deref()),
+            &parent,
+            session,
+        ) {
             (Some(id), parent, _) => self.named(id, parent.as_ref(), context, now)?,
             (None, Some(parent), _) => self.table.own(caller, Some(parent), &terms, now),
             (None, None, Some(session)) if session.upstream_id.is_some() => {
@@ -189,7 +193,9 @@ impl Tasks {
         context: &Context,
         now: u64,
     ) -> Result<Held, Refusal> {
-        let held = Uuid::try_parse(id).ok().and_then(|id| self.table.named(id, now));
+        let held = Uuid::try_parse(id)
+            .ok()
+            .and_then(|id| self.table.named(id, now));
         let own = |task: &Held| {
             let chain = parent.is_none_or(|parent| task.parent == Some(parent.id));
             **task.principal() == **context.principal() && chain
@@ -278,7 +284,12 @@ fn key(owner: Owner<'_>, upstream_id: Option<&HeaderValue>) -> Vec<u8> {
     [
         owner.principal.agent.as_bytes(),
         owner.principal.subject.as_bytes(),
-        owner.principal.user.as_deref().unwrap_or_default().as_bytes(),
+        owner
+            .principal
+            .user
+            .as_deref()
+            .unwrap_or_default()
+            .as_bytes(),
         owner.server.as_bytes(),
         id,
     ]

@@ -177,7 +177,12 @@ fn associated(owner: Owner<'_>, kind: Kind<'_>) -> Vec<u8> {
     let parts = [
         owner.principal.agent.as_bytes(),
         owner.principal.subject.as_bytes(),
-        owner.principal.user.as_deref().unwrap_or_default().as_bytes(),
+        owner
+            .principal
+            .user
+            .as_deref()
+            .unwrap_or_default()
+            .as_bytes(),
         owner.server.as_bytes(),
         bound,
     ];

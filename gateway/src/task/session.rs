@@ -5,8 +5,8 @@
 //! replica, the memory begins empty, which can only refuse more: an answer nobody asked for goes nowhere.
 
 use adapters::wire::Method;
-use aws_lc_rs::digest::{SHA256, digest};
 use adapters::wire::revision::Revision;
+use aws_lc_rs::digest::{SHA256, digest};
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;

@@ -30,9 +30,8 @@ impl KeyRing {
         let (signed, signature) = token.rsplit_once('.').ok_or(malformed)?;
         let (header, claims) = signed.split_once('.').ok_or(malformed)?;
         let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| malformed);
-        let read = |part: &str| {
-            serde_json::from_slice::<Value>(&decode(part)?).map_err(|_| malformed)
-        };
+        let read =
+            |part: &str| serde_json::from_slice::<Value>(&decode(part)?).map_err(|_| malformed);
         let header = read(header)?;
         let says = |name: &str| header.get(name).and_then(Value::as_str);
         if says("alg") != Some("EdDSA") || says("typ") != Some(kind) {
@@ -77,7 +76,10 @@ mod tests {
     use super::*;
 
     fn ring(secrets: &[(&str, u8)]) -> KeyRing {
-        let secrets: Vec<(&str, [u8; 32])> = secrets.iter().map(|(id, byte)| (*id, [*byte; 32])).collect();
+        let secrets: Vec<(&str, [u8; 32])> = secrets
+            .iter()
+            .map(|(id, byte)| (*id, [*byte; 32]))
+            .collect();
         KeyRing::new(secrets.iter().map(|(id, secret)| (*id, secret.as_slice()))).unwrap()
     }
 
@@ -90,7 +92,10 @@ mod tests {
         assert_eq!(both.verify("t", &token).unwrap(), claims);
         assert_eq!(both.signing(), Some("k2"));
         assert!(ring(&[("k2", 2)]).verify("t", &token).is_err(), "withdrawn");
-        assert!(ring(&[("k1", 3)]).verify("t", &token).is_err(), "another key of that name");
+        assert!(
+            ring(&[("k1", 3)]).verify("t", &token).is_err(),
+            "another key of that name"
+        );
         assert!(both.verify("u", &token).is_err(), "another kind");
         assert_eq!(both.published().pointer("/keys/1/kid"), Some(&json!("k1")));
     }

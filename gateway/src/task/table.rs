@@ -45,7 +45,9 @@ const PAST_MOST: usize = 1_000;
 impl Table {
     /// The tasks that were open when the process before this one ended. That time is not idleness.
     pub(crate) fn load(store: Option<(Arc<Durable>, Vec<Entry>)>, most: usize) -> Self {
-        let (store, entries) = store.map_or((None, Vec::new()), |(store, entries)| (Some(store), entries));
+        let (store, entries) = store.map_or((None, Vec::new()), |(store, entries)| {
+            (Some(store), entries)
+        });
         let table = Self {
             tasks: DashMap::new(),
             own: DashMap::new(),
@@ -89,7 +91,13 @@ impl Table {
     }
 
     /// Holds the task of who names none: its own, or its part of a parent's.
-    pub(crate) fn own(&self, caller: &Caller, parent: Option<&Arc<Task>>, terms: &Terms, now: u64) -> Held {
+    pub(crate) fn own(
+        &self,
+        caller: &Caller,
+        parent: Option<&Arc<Task>>,
+        terms: &Terms,
+        now: u64,
+    ) -> Held {
         let own = Own {
             principal: Arc::clone(&caller.principal),
             parent: parent.map(|parent| parent.id),
@@ -104,7 +112,13 @@ impl Table {
     }
 
     /// Holds the task of a session, opened where it has none.
-    pub(crate) fn of_session(&self, session: [u8; 32], caller: &Caller, terms: &Terms, now: u64) -> Held {
+    pub(crate) fn of_session(
+        &self,
+        session: [u8; 32],
+        caller: &Caller,
+        terms: &Terms,
+        now: u64,
+    ) -> Held {
         let known = self.sessions.get(&session).map(|task| Arc::clone(&task));
         if let Some(held) = known.and_then(|task| self.hold(&task, now)) {
             return held;
@@ -120,7 +134,13 @@ impl Table {
     }
 
     /// Opens a task on purpose.
-    pub(crate) fn declare(&self, caller: &Caller, parent: Option<&Arc<Task>>, terms: &Terms, now: u64) -> Arc<Task> {
+    pub(crate) fn declare(
+        &self,
+        caller: &Caller,
+        parent: Option<&Arc<Task>>,
+        terms: &Terms,
+        now: u64,
+    ) -> Arc<Task> {
         let task = Arc::new(Task::new(caller, parent, Kind::Declared, terms, now));
         self.begin(&task, parent, now);
         task
@@ -133,9 +153,11 @@ impl Table {
         }
         tracing::debug!(task = %task.id, agent = %task.principal.agent, cause = cause.name(), "task ended");
         self.tasks.remove(&task.id);
-        self.own.remove_if(&Own::of(task), |_, other| other.id == task.id);
+        self.own
+            .remove_if(&Own::of(task), |_, other| other.id == task.id);
         if let Some(session) = &task.session {
-            self.sessions.remove_if(session, |_, other| other.id == task.id);
+            self.sessions
+                .remove_if(session, |_, other| other.id == task.id);
         }
         for child in task.orphan() {
             if let Some(child) = self.get(child) {

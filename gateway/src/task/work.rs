@@ -115,11 +115,22 @@ const ENDED: u64 = 1 << 63;
 
 impl Task {
     /// A task that has just begun.
-    pub(super) fn new(caller: &Caller, parent: Option<&Arc<Self>>, kind: Kind, terms: &Terms, now: u64) -> Self {
+    pub(super) fn new(
+        caller: &Caller,
+        parent: Option<&Arc<Self>>,
+        kind: Kind,
+        terms: &Terms,
+        now: u64,
+    ) -> Self {
         let id = Uuid::now_v7();
         let before = parent.map(|parent| parent.chain.iter().chain([&parent.principal.agent]));
         let actors = caller.proof.actors.iter();
-        let chain = before.into_iter().flatten().chain(actors).cloned().collect();
+        let chain = before
+            .into_iter()
+            .flatten()
+            .chain(actors)
+            .cloned()
+            .collect();
         let life = terms.life.as_secs().max(1);
         Self {
             id,

@@ -44,7 +44,7 @@ impl Resolver<'_> {
                     .map(|spiffe| Identity::Spiffe(Box::new(spiffe))),
                 _ => Some(Identity::Key(self.static_keys(inner.items("keys")))),
             };
-            if name == "spiffe" || name == "local" {
+            if name == "spiffe" {
                 let message = format!(
                     "an identity cannot be named `{name}`: agents write it for something else"
                 );

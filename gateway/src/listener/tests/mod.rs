@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::edge::tests::bare;
 use super::{Door, Drain, Edge, Listener, read_body};
+use crate::listener::Visit;
 use crate::pipeline::inbound::Inbound;
 use crate::telemetry::Metrics;
 
@@ -102,6 +103,10 @@ impl Door for Mirror {
 
     fn edge(&self) -> Arc<Edge> {
         Arc::new(self.edge.clone())
+    }
+
+    async fn visit(&self, visit: Visit) -> Response<Image> {
+        Response::new(Image::Text(Some(format!("{:?}", visit.place).into())))
     }
 
     async fn call(&self, inbound: Inbound) -> Response<Image> {

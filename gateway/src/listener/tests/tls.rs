@@ -10,9 +10,18 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::client::TlsStream;
 
 use super::*;
-use crate::config::InboundTls;
-use crate::listener::tls::server_config;
+use crate::config::{InboundTls, OwnCertificate, Tls};
+use crate::listener::tls;
 use crate::telemetry::metrics::Shut;
+
+fn server_config(files: &InboundTls) -> Result<Arc<rustls::ServerConfig>, String> {
+    let own = OwnCertificate::Files(files.clone());
+    let settings = Tls {
+        own,
+        client_ca: None,
+    };
+    tls::server_config(&settings, None)
+}
 
 /// A certificate of its own, in files.
 fn files(name: &str) -> InboundTls {

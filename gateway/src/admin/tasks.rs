@@ -1,0 +1,113 @@
+//! `/tasks` at the operators' port: every principal's tasks, to see, open and end.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::ALLOW;
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use serde_json::{Value, json};
+
+use super::{Board, typed};
+use crate::listener::read_body;
+use crate::task::{Unopened, Wish, spoken_for};
+
+type Answer = Response<Full<Bytes>>;
+
+/// A wish is a few lines.
+const WISH_MOST: usize = 16 * 1024;
+
+/// The id in a path under `/tasks`; none outside of it.
+pub(super) fn path(path: &str) -> Option<Option<&str>> {
+    match path.strip_prefix("/tasks")? {
+        "" => Some(None),
+        rest => rest.strip_prefix('/').map(Some),
+    }
+}
+
+/// Answers an operator.
+pub(super) async fn answer<B: Board>(
+    board: &B,
+    id: Option<String>,
+    request: Request<Incoming>,
+) -> Answer {
+    let tasks = board.tasks();
+    match (request.method(), id) {
+        (&Method::GET, None) => said(StatusCode::OK, &json!({ "tasks": tasks.list(None) })),
+        (&Method::POST, None) => open(board, request.into_body()).await,
+        (&Method::GET, Some(id)) => match tasks.show(&id, None) {
+            Some(view) => said(StatusCode::OK, &json!(view)),
+            None => unknown(),
+        },
+        (&Method::DELETE, Some(id)) => match tasks.close(&id, None).await {
+            Some(view) => {
+                tracing::info!(task = id, "task closed by an operator");
+                said(StatusCode::OK, &json!(view))
+            }
+            None => unknown(),
+        },
+        (_, id) => {
+            let mut answer = fault(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "this method is not for this path",
+            );
+            let allowed = match id {
+                None => "GET, POST",
+                Some(_) => "GET, DELETE",
+            };
+            answer
+                .headers_mut()
+                .insert(ALLOW, HeaderValue::from_static(allowed));
+            answer
+        }
+    }
+}
+
+async fn open<B: Board>(board: &B, body: Incoming) -> Answer {
+    let (terms, agents) = board.terms();
+    let deadline = board.edge().deadlines.body;
+    let Ok(body) = read_body(body, WISH_MOST, deadline).await else {
+        return fault(StatusCode::BAD_REQUEST, "the body did not come whole");
+    };
+    let wish: Wish = match serde_json::from_slice(&body) {
+        Ok(wish) => wish,
+        Err(why) => {
+            return fault(
+                StatusCode::BAD_REQUEST,
+                &format!("no wish for a task: {why}"),
+            );
+        }
+    };
+    let agent = wish.agent.as_deref().map(Arc::<str>::from);
+    let Some(agent) = agent.filter(|agent| agents.contains(agent)) else {
+        return fault(
+            StatusCode::BAD_REQUEST,
+            "`agent` must name a registered agent",
+        );
+    };
+    let caller = spoken_for(&agent, &wish);
+    match board.tasks().open(&caller, None, &wish, &terms).await {
+        Ok(view) => said(StatusCode::CREATED, &json!(view)),
+        Err(Unopened::Wish(why)) => fault(StatusCode::BAD_REQUEST, why),
+        Err(Unopened::Store(why)) => {
+            tracing::error!("a task cannot be kept: {why}");
+            fault(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the task cannot be kept; the log says why",
+            )
+        }
+    }
+}
+
+fn unknown() -> Answer {
+    fault(StatusCode::NOT_FOUND, "no such task is open")
+}
+
+fn fault(status: StatusCode, why: &str) -> Answer {
+    said(status, &json!({ "error": why }))
+}
+
+fn said(status: StatusCode, value: &Value) -> Answer {
+    typed(status, "application/json", value.to_string())
+}
