@@ -163,7 +163,8 @@ async fn an_agent_that_is_gone_is_believed_for_an_hour() {
     until("all", || accepts(&source, &root) && source.svid().is_some()).await;
     drop(agent);
     std::fs::remove_file(folder.path(Agent::SOCKET)).unwrap();
-    until("notice", || source.trouble().is_some()).await;
+    let gone = |text: String| text.matches("No such file").count() == 3;
+    until("notice", || source.trouble().is_some_and(gone)).await;
     tokio::time::pause();
     sleep(STALE.checked_sub(Duration::from_secs(60)).unwrap()).await;
     assert!(accepts(&source, &root));
