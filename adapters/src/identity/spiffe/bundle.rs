@@ -5,6 +5,7 @@ use rustls::pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use serde_json::{Map, Value, json};
 use std::fmt;
 use std::sync::Arc;
+use webpki::Error;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 
@@ -165,14 +166,29 @@ impl Authorities {
         &self.anchors
     }
 
-    /// When an anchor's certificate expires, if it holds at `now`; the last, where one key has several.
-    pub(super) fn expiry(&self, anchor: &TrustAnchor<'_>, now: UnixTime) -> Option<u64> {
-        let now = i64::try_from(now.as_secs()).ok()?;
+    /// When an anchor's certificate expires; the last, where one key has several.
+    ///
+    /// # Errors
+    ///
+    /// That it does not hold at `now`.
+    pub(super) fn expiry(&self, anchor: &TrustAnchor<'_>, now: UnixTime) -> Result<u64, Error> {
+        let moment = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
         let known = self.anchors.iter().zip(&self.validity);
-        known
-            .filter(|(known, (begin, end))| *known == anchor && (*begin..=*end).contains(&now))
-            .filter_map(|(_, (_, end))| u64::try_from(*end).ok())
-            .max()
+        let begun = known
+            .filter(|(known, (begin, _))| *known == anchor && *begin <= moment)
+            .map(|(_, (_, end))| *end)
+            .max();
+        match begun {
+            None => Err(Error::CertNotValidYet {
+                time: now,
+                not_before: now,
+            }),
+            Some(end) if end < moment => Err(Error::CertExpired {
+                time: now,
+                not_after: now,
+            }),
+            Some(end) => Ok(u64::try_from(end).unwrap_or(0)),
+        }
     }
 }
 

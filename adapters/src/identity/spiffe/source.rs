@@ -154,7 +154,9 @@ impl Source {
         (!texts.is_empty()).then(|| texts.join("; "))
     }
 
-    pub(super) fn settings(&self) -> &Settings {
+    /// What it was made from: a reloaded configuration that asks for the same keeps the source, and its material with it.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
         &self.settings
     }
 

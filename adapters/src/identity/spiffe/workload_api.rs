@@ -171,9 +171,9 @@ impl std::convert::From<WorkloadApiError> for End {
     fn from(fault: WorkloadApiError) -> Self {
         match fault {
             WorkloadApiError::NoIdentityIssued | WorkloadApiError::PermissionDenied(_) => {
-                Self::Denied(fault.to_string())
+                Self::Denied(with_causes(&fault))
             }
-            fault => Self::Lost(fault.to_string()),
+            fault => Self::Lost(with_causes(&fault)),
         }
     }
 }
@@ -234,4 +234,18 @@ fn take_jwt(source: &Source, set: &JwtBundleSet) -> Result<(), String> {
         .collect();
     source.set_jwt(&taken);
     Ok(())
+}
+
+/// A fault and what it comes from: the last cause is the one that says what is wrong with the socket.
+fn with_causes(fault: &dyn std::error::Error) -> String {
+    let mut text = fault.to_string();
+    let mut cause = fault.source();
+    while let Some(one) = cause {
+        let said = one.to_string();
+        if !text.ends_with(&said) {
+            text = format!("{text}: {said}");
+        }
+        cause = one.source();
+    }
+    text
 }
