@@ -73,7 +73,7 @@ export async function startRecorder(target) {
   const server = http.createServer((request, response) => {
     heads.push(request.rawHeaders.join('\n'));
     const onward = http.request({ host: to.hostname, port: to.port, path: request.url, method: request.method, headers: { ...request.headers, host: to.host } }, (answer) => {
-      response.writeHead(answer.statusCode, answer.headers);
+      response.writeHead(answer.statusCode, answer.headers).flushHeaders();
       answer.pipe(response);
     });
     onward.on('error', () => response.destroy());
