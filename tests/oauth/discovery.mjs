@@ -22,6 +22,8 @@ export const discovery = {
       assert.equal(answer.challenge?.resource_metadata, at(gateway, server));
       assert.equal(answer.challenge.error, undefined, 'no proof is no bad proof (RFC 6750, 3.1)');
     }
+    // What every caller of `side` needs, whatever it calls; on `up` there is nothing they all need.
+    assert.equal((await call(gateway.url('side'))).challenge.scope, 'tools:read');
     for (const method of ['GET', 'DELETE']) {
       const answer = await send(gateway.url(), { method, headers: { accept: 'text/event-stream' } });
       assert.equal(answer.status, 401, method);

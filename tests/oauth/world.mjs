@@ -122,7 +122,7 @@ ${agent('service', '"corp:svc", "corp:brief", "corp:short", "corp:endless", "cor
 ${agent('other', '"corp:other"', ['up/**'])}
 ${agent('flicker', '"corp:flicker"', ['up/**'], flicker)}
 ${agent('pipeline', '{ source = "corp", subject = "ci-*", claims = { repository = "acme/ledger" } }', ['up/**'])}
-${agent('desk', '{ source = "corp", subject = "desk-*" }', ['up/**'])}
+${agent('desk', '{ source = "corp", subject = "desk-*" }', ['up/**', 'side/**'])}
 [servers.up]
 url = "${upstream}"
 
@@ -130,7 +130,8 @@ url = "${upstream}"
 url = "${upstream}"
 ${rule('reading', ['up/work_echo', 'side/work_echo'], ['tools:read'])}
 ${rule('writing', ['up/work_count'], ['tools:write'])}
-${rule('reporting', ['up/work_report'], ['tools:read', 'tools:write'])}`;
+${rule('reporting', ['up/work_report'], ['tools:read', 'tools:write'])}
+${rule('writing beside', ['side/work_count'], ['tools:read', 'tools:write'])}`;
 
 // Starts `hopgate serve`; `more` is TOML for the identity.
 export async function startGateway(binary, { issuer, upstream, more }, folder, tag) {
