@@ -38,19 +38,12 @@ const DEFAULT_RESOURCE = 'https://tools.example.com/';
 const SCOPES = ['tools:read', 'tools:write'];
 
 const seen = { keys: [], metadata: [], registrations: [], codes: [], tokens: [] };
-const returned = new Set();
 let keys = [];
 let answer;
 
 async function newKey() {
   const { privateKey } = await generateKeyPair('ES256', { extractable: true });
   return { ...(await exportJWK(privateKey)), kid: randomUUID(), use: 'sig', alg: 'ES256' };
-}
-
-// Reading is granted at once; writing only to a client that had a token before, so that every flow has to step up once.
-function granted(client) {
-  if (!client.clientId.startsWith('desk-') || returned.has(client.clientId)) return SCOPES;
-  return SCOPES.slice(0, 1);
 }
 
 function configuration() {
@@ -80,7 +73,7 @@ function configuration() {
         useGrantedResource: () => true,
         getResourceServerInfo: (ctx, resource, client) => ({
           audience: resource,
-          scope: granted(client).join(' '),
+          scope: SCOPES.join(' '),
           accessTokenFormat: 'jwt',
           accessTokenTTL: client.token_life ?? HOUR,
           jwt: { sign: { alg: 'ES256' } },
@@ -102,7 +95,6 @@ function serve() {
   provider.on('grant.success', (ctx) => {
     const { grant_type, scope, resource } = ctx.oidc.params;
     const client = ctx.oidc.client.clientId;
-    returned.add(client);
     seen.tokens.push({ client, grant: grant_type, scope, resource });
   });
   provider.on('server_error', (ctx, error) => console.error(error));
