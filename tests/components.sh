@@ -12,6 +12,7 @@ PEER_PACKAGES=(
   @modelcontextprotocol/sdk@1.32.2
   @modelcontextprotocol/server-everything@2026.8.31
 )
+AS_PACKAGES=(oidc-provider@9.13.3 jose@6.2.17)
 PYTHON_PACKAGES=(mcp==2.3.0)
 H2SPEC=github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
 SPIRE=github.com/spiffe/spire@v1.13.3
@@ -52,6 +53,7 @@ go_build_module() {
 need_node() { need_command node nodejs npm && need_command npm npm; }
 need_suite() { need_node && once suite "${SUITE_PACKAGES[*]}" npm_install "${SUITE_PACKAGES[@]}"; }
 need_peers() { need_node && once peers "${PEER_PACKAGES[*]}" npm_install "${PEER_PACKAGES[@]}"; }
+need_as() { need_node && once as "${AS_PACKAGES[*]}" npm_install "${AS_PACKAGES[@]}"; }
 need_python() {
   need_command python3 python3 || return 1
   python3 -c 'import ensurepip' 2>/dev/null || need_command ensurepip-is-missing python3-venv || return 1
