@@ -103,7 +103,7 @@ async fn sweep(shared: Shared) {
     while timeout(SWEEP, shared.draining.cancelled()).await.is_err() {
         rounds = rounds.wrapping_add(1);
         let tasks = shared.tasks.table.sweep(crate::identity::now());
-        if rounds % SESSIONS == 0 {
+        if rounds.is_multiple_of(SESSIONS) {
             // An agent may expire without anything else changing.
             shared.tasks.review(&shared.live.look());
             let sessions = shared.tasks.sweep_sessions();

@@ -26,6 +26,7 @@ use crate::task::{Tasks, Terms};
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::Shut;
 
+pub(crate) use token::read as read_token;
 pub use token::{FILE as TOKEN_FILE, make as make_token};
 
 /// What the operators' port shows; asked anew for each request.

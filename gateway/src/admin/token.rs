@@ -69,7 +69,7 @@ pub(super) fn opens(file: &Path, headers: &HeaderMap) -> Result<bool, String> {
     Ok(scheme.eq_ignore_ascii_case(b"Bearer ") && same.is_ok())
 }
 
-fn read(file: &Path) -> Result<Zeroizing<String>, String> {
+pub(crate) fn read(file: &Path) -> Result<Zeroizing<String>, String> {
     let text = fs::read_to_string(file).map_err(|why| format!("{}: {why}", file.display()))?;
     let text = Zeroizing::new(text);
     let token = Zeroizing::new(text.trim().to_owned());

@@ -4,8 +4,10 @@ mod check;
 mod completions;
 mod demo;
 mod key;
+mod operator;
 mod schema;
 pub mod serve;
+mod tasks;
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
@@ -58,6 +60,12 @@ pub enum Command {
         #[command(subcommand)]
         action: Key,
     },
+    /// See and end the tasks of a running gateway, over its operators' port. Exit codes: 0 done, 1 not.
+    Tasks {
+        /// What to do; without it, list what is open.
+        #[command(subcommand)]
+        action: Option<Tasks>,
+    },
     /// Print completions for a shell.
     Completions {
         /// Which one.
@@ -70,6 +78,25 @@ pub enum Command {
 pub enum Key {
     /// Print 32 random bytes in base64, for a file named in `[gateway] keys`.
     New,
+    /// Read a key from standard input and print its hash, for `keys` of an identity of kind `key`.
+    Hash,
+}
+
+/// What to do about tasks.
+#[derive(Debug, Subcommand)]
+pub enum Tasks {
+    /// Who runs what, since when, through which chain.
+    List,
+    /// One task, open or lately ended.
+    Show {
+        /// Its id.
+        id: String,
+    },
+    /// End a task: its calls are cancelled, and so are the tasks under it.
+    End {
+        /// Its id.
+        id: String,
+    },
 }
 
 /// How results are printed.
@@ -93,6 +120,8 @@ pub fn run(cli: &Cli) -> ExitCode {
         Command::Check => check::run(&cli.config, cli.format),
         Command::Schema => schema::run(),
         Command::Key { action: Key::New } => key::new(),
+        Command::Key { action: Key::Hash } => key::hash(),
+        Command::Tasks { action } => tasks::run(&cli.config, cli.format, action.as_ref()),
         Command::Completions { shell } => completions::run(*shell),
     }
 }

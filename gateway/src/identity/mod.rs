@@ -48,6 +48,8 @@ pub(crate) struct Proof {
     pub(crate) name: Box<str>,
     /// First second at which it, or the agent, is no longer good.
     pub(crate) expires: Option<u64>,
+    /// First second at which the agent, or one before it, may no longer act.
+    pub(crate) agent_until: Option<u64>,
     /// OAuth scopes.
     pub(crate) scopes: Box<[Box<str>]>,
     /// Agents before the caller that a trusted issuer vouches for, oldest first.
@@ -185,7 +187,7 @@ fn is_proxied(headers: &http::HeaderMap) -> bool {
 
 /// An agent may expire between two requests with one proof.
 fn in_time(caller: &Caller, now: u64) -> Result<(), Refusal> {
-    match caller.proof.expires {
+    match caller.proof.agent_until {
         Some(end) if now >= end => Err(Refusal::AgentUnavailable(Cow::Borrowed(
             "the agent has expired",
         ))),

@@ -222,6 +222,7 @@ impl Registry {
                 source: Arc::clone(source),
                 name: Box::from(name),
                 expires,
+                agent_until: expires,
                 ..Proof::default()
             }),
         })

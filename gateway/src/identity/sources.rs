@@ -34,8 +34,11 @@ pub(crate) struct Mesh {
     pub(crate) settings: Spiffe,
     pub(crate) source: Arc<spiffe::Source>,
     /// The keys of JWT-SVIDs, read once for each state of the bundles.
-    keys: ArcSwapOption<(u64, HashMap<Box<str>, Arc<KeySet>>)>,
+    keys: ArcSwapOption<Domains>,
 }
+
+/// The keys of each trust domain, and the state of the bundles they are of.
+type Domains = (u64, HashMap<Box<str>, Arc<KeySet>>);
 
 /// A clock may be this far off.
 const LEEWAY: u64 = 30;

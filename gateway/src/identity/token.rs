@@ -294,10 +294,10 @@ fn of_issuer(
     };
     let (agent, end) = registry.agent(subject(&meaning.agent), now)?;
     let mut actors = Vec::with_capacity(meaning.actors.len());
-    let mut expires = end.map_or(claims.expires, |end| end.min(claims.expires));
+    let mut until = end;
     for actor in &meaning.actors {
         let (actor, end) = registry.agent(subject(actor), now)?;
-        expires = end.map_or(expires, |end| end.min(expires));
+        until = [until, end].into_iter().flatten().min();
         actors.push(actor);
     }
     let principal = Principal {
@@ -321,7 +321,8 @@ fn of_issuer(
                 proof: Arc::new(Proof {
                     source: Arc::clone(&issuer.name),
                     name: meaning.agent.into(),
-                    expires: Some(expires),
+                    expires: [until, Some(claims.expires)].into_iter().flatten().min(),
+                    agent_until: until,
                     scopes: claims
                         .scopes
                         .iter()

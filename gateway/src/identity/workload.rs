@@ -5,7 +5,7 @@
 
 use super::registry::Subject;
 use super::sources::Mesh;
-use super::{Caller, Fault, Principal, Proof, Resource, in_time, now};
+use super::{Caller, Fault, Principal, Proof, Resource, now};
 use crate::pipeline::Refusal;
 use crate::snapshot::Snapshot;
 use adapters::identity::spiffe::{self, SpiffeId};
@@ -77,7 +77,7 @@ pub(super) fn prove(
         judged.filter(|one| one.snapshot == snapshot.epoch && one.bundles == bundles)
     {
         // An SVID that has expired meanwhile is judged again, for the right reason.
-        if in_time(&judged.caller, now).is_ok() {
+        if judged.caller.proof.expires.is_none_or(|end| now < end) {
             return Ok(judged.caller);
         }
     }
@@ -141,7 +141,8 @@ pub(super) fn caller(
         proof: Arc::new(Proof {
             source: Arc::clone(&mesh.name),
             name: Box::from(id.as_str()),
-            expires: Some(end.map_or(expires, |end| end.min(expires))),
+            expires: [end, Some(expires)].into_iter().flatten().min(),
+            agent_until: end,
             made,
             ..Proof::default()
         }),

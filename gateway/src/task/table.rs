@@ -108,7 +108,7 @@ impl Table {
             return held;
         }
         let task = Task::new(caller, parent, Kind::Implicit, terms, now);
-        self.settle_in(&self.own, own, task, parent, now)
+        self.settle_in((&self.own, own), task, parent, now)
     }
 
     /// Holds the task of a session, opened where it has none.
@@ -125,7 +125,7 @@ impl Table {
         }
         let mut task = Task::new(caller, None, Kind::Session, terms, now);
         task.session = Some(session);
-        self.settle_in(&self.sessions, session, task, None, now)
+        self.settle_in((&self.sessions, session), task, None, now)
     }
 
     /// The task of a session, where it has one.
@@ -218,8 +218,7 @@ impl Table {
     /// Puts a new task in its place and holds it; of two that come at once the second finds the first's.
     fn settle_in<K: Hash + Eq>(
         &self,
-        map: &DashMap<K, Arc<Task>>,
-        key: K,
+        (map, key): (&DashMap<K, Arc<Task>>, K),
         task: Task,
         parent: Option<&Arc<Task>>,
         now: u64,
