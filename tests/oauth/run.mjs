@@ -65,6 +65,8 @@ async function main() {
   process.exitCode = counts.failed || !counts.passed ? 1 : 0;
 }
 
+// What breaks outside of a case leaves no process behind either.
+process.on('unhandledRejection', async (error) => { console.error(`oauth: ${error?.stack}`); await stopAll(); process.exit(2); });
 try { await main(); } catch (error) { console.error(`oauth: ${error.stack}\nlogs: ${folder}`); process.exitCode = 2; } finally {
   hangUp();
   await stopAll();
