@@ -26,7 +26,6 @@ const SERVICES = {
   other: {},
   stranger: {},
   flicker: {},
-  brief: { token_life: 1 },
   short: { token_life: 4 },
   endless: { token_life: 60 * DAY },
   'ci-1': { repository: 'acme/ledger' },

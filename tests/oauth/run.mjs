@@ -31,9 +31,7 @@ async function build() {
   const gate = (tag, more) => startGateway(binary, { issuer: issuer.url, upstream: upstream.url, more }, folder, tag);
   const gateway = await gate('gateway');
   const token = (client, more = {}) => issuer.token(client, { resource: gateway.url(), scope: 'tools:read', ...more });
-  // Is to expire long before it is used a second time.
-  const brief = await token('brief');
-  return { issuer, foreign, upstream, gateway, gate, token, brief, folder };
+  return { issuer, foreign, upstream, gateway, gate, token };
 }
 
 async function judge(name, test, world) {
@@ -67,6 +65,8 @@ async function main() {
   process.exitCode = counts.failed || !counts.passed ? 1 : 0;
 }
 
+// What breaks outside of a case leaves no process behind either.
+process.on('unhandledRejection', async (error) => { console.error(`oauth: ${error?.stack}`); await stopAll(); process.exit(2); });
 try { await main(); } catch (error) { console.error(`oauth: ${error.stack}\nlogs: ${folder}`); process.exitCode = 2; } finally {
   hangUp();
   await stopAll();

@@ -118,7 +118,7 @@ audience = "https://tools.example.com/"
 agent = "client_id"
 user = "sub"
 ${more}
-${agent('service', '"corp:svc", "corp:brief", "corp:short", "corp:endless", "corp:bound"', ['up/**', 'side/**'])}
+${agent('service', '"corp:svc", "corp:short", "corp:endless", "corp:bound"', ['up/**', 'side/**'])}
 ${agent('other', '"corp:other"', ['up/**'])}
 ${agent('flicker', '"corp:flicker"', ['up/**'], flicker)}
 ${agent('pipeline', '{ source = "corp", subject = "ci-*", claims = { repository = "acme/ledger" } }', ['up/**'])}
