@@ -9,6 +9,7 @@ use arc_swap::ArcSwapOption;
 use ipnet::IpNet;
 use serde_json::Value;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
@@ -41,6 +42,7 @@ pub struct KeySource {
     settings: Settings,
     fetcher: Fetcher,
     kept: ArcSwapOption<Kept>,
+    generation: AtomicU64,
     tries: Mutex<Tries>,
     /// Held by the one fetch.
     fetching: tokio::sync::Mutex<()>,
@@ -107,6 +109,7 @@ impl KeySource {
             settings,
             fetcher,
             kept: ArcSwapOption::empty(),
+            generation: AtomicU64::default(),
             tries: Mutex::default(),
             fetching: tokio::sync::Mutex::default(),
         }))
@@ -148,6 +151,12 @@ impl KeySource {
         })
     }
 
+    /// Different after each fetch that brought keys: what was verified before is verified anew.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
     /// How old the keys are.
     #[must_use]
     pub fn age(&self) -> Option<Duration> {
@@ -155,11 +164,10 @@ impl KeySource {
     }
 
     async fn fetch_if_due(&self, kid: Option<&str>, algorithm: Algorithm) {
-        if !self.due() {
-            // A fetch that runs already may bring it; only who has no keys at all waits for that.
-            if self.age().is_some() {
-                return;
-            }
+        // A fetch that runs already may bring it. Where none runs and none is due, nothing will.
+        let resting = self.fetching.try_lock().is_ok();
+        if resting && !self.due() && self.age().is_some() {
+            return;
         }
         let _fetching = self.fetching.lock().await;
         if self.known(kid, algorithm).is_none() && self.due() {
@@ -190,6 +198,7 @@ impl KeySource {
                 drop(tries);
                 let at = Instant::now();
                 self.kept.store(Some(Arc::new(Kept { set, at })));
+                self.generation.fetch_add(1, Ordering::Release);
                 Ok(())
             }
             Err(why) => {

@@ -49,6 +49,8 @@ pub(super) struct Request<'a> {
 struct Known {
     /// The snapshot under which its agent was found.
     epoch: u64,
+    /// Whose keys verified it, and in which state they were.
+    keys: Option<(Arc<Issuer>, u64)>,
     /// The last second at which it is known without being looked at again.
     until: u64,
     audience: Box<[String]>,
@@ -136,8 +138,7 @@ impl Tokens {
             });
         }
         let known = self.known.get(&print);
-        let known =
-            known.filter(|known| known.epoch == request.snapshot.epoch && now <= known.until);
+        let known = known.filter(|known| known.stands(request.snapshot, now));
         let known = match known {
             Some(known) => known,
             None => {
@@ -226,6 +227,16 @@ impl Tokens {
     }
 }
 
+// === impl Known ===
+
+impl Known {
+    /// Whether nothing has happened since that could make it another's, or nobody's.
+    fn stands(&self, snapshot: &Snapshot, now: u64) -> bool {
+        let same = |(issuer, state): &(Arc<Issuer>, u64)| issuer.keys.generation() == *state;
+        self.epoch == snapshot.epoch && now <= self.until && self.keys.as_ref().is_none_or(same)
+    }
+}
+
 /// The URL a request was sent to, as agents know it.
 fn url(request: &Request<'_>) -> String {
     let path = request.head.uri.path();
@@ -242,6 +253,7 @@ async fn verify(token: &str, request: &Request<'_>, now: u64) -> Result<Known, R
         .issuer()
         .and_then(|issuer| sources.issuer(issuer))
     {
+        let state = issuer.keys.generation();
         let key = issuer
             .keys
             .key(unverified.kid(), unverified.algorithm())
@@ -250,7 +262,9 @@ async fn verify(token: &str, request: &Request<'_>, now: u64) -> Result<Known, R
         let claims = unverified
             .verify(&issuer.rules, &key, now)
             .map_err(|why| unproven(Fault::bad(format!("the token: {why}"))))?;
-        return of_issuer(issuer, &claims, request, now);
+        let known = of_issuer(issuer, &claims, request, now)?;
+        let keys = Some((Arc::clone(issuer), state));
+        return Ok(Known { keys, ..known });
     }
     let id = unverified
         .subject()
@@ -363,6 +377,7 @@ fn known(
     let bound = claims.confirmation.as_ref();
     Known {
         epoch: request.snapshot.epoch,
+        keys: None,
         until: claims.expires.min(now.saturating_add(KNOWN_FOR)),
         audience: claims.audience.clone().into(),
         accepted,
