@@ -1,7 +1,7 @@
 //! A sample agent: a real MCP client over a socket, in either era.
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, HOST};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderValue, Method as Verb, Request};
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
@@ -10,11 +10,21 @@ use serde_json::{Value, json};
 use std::net::SocketAddr;
 use tokio::net::TcpStream;
 
+/// Who an agent is, and where it goes.
+#[derive(Debug, Clone)]
+pub(super) struct Badge {
+    gateway: SocketAddr,
+    key: String,
+    /// The hop token of the call it works for.
+    hop: Option<HeaderValue>,
+}
+
 /// A client of one server through the gateway.
 #[derive(Debug)]
 pub(super) struct Agent {
     sender: SendRequest<Full<Bytes>>,
-    host: String,
+    badge: Badge,
+    path: String,
     session: Option<HeaderValue>,
     modern: bool,
     next: u64,
@@ -29,16 +39,53 @@ pub(super) enum Outcome {
     Error(i64, String),
 }
 
-const PATH: &str = "/servers/notes/mcp";
 const MODERN: &str = "2026-07-28";
 const LEGACY: &str = "2025-11-25";
+
+// === impl Badge ===
+
+impl Badge {
+    /// An agent with a static key.
+    pub(super) fn new(gateway: SocketAddr, key: &str) -> Self {
+        Self {
+            gateway,
+            key: key.to_owned(),
+            hop: None,
+        }
+    }
+
+    /// Its key.
+    pub(super) fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The same agent, working for a call that brought this hop token.
+    pub(super) fn carrying(&self, hop: Option<HeaderValue>) -> Self {
+        Self {
+            hop,
+            ..self.clone()
+        }
+    }
+}
+
+// === impl Outcome ===
+
+impl Outcome {
+    /// What it says of a call, in a line.
+    pub(super) fn said(&self, tool: &str) -> String {
+        match self {
+            Self::Result(_) => format!("{tool} answered"),
+            Self::Error(code, message) => format!("{tool} refused: {message} ({code})"),
+        }
+    }
+}
 
 // === impl Agent ===
 
 impl Agent {
-    /// Connects, and opens a session where the era has them.
-    pub(super) async fn connect(gateway: SocketAddr, modern: bool) -> Result<Self, String> {
-        let stream = TcpStream::connect(gateway)
+    /// Connects to a server, and opens a session where the era has them.
+    pub(super) async fn connect(badge: &Badge, server: &str, modern: bool) -> Result<Self, String> {
+        let stream = TcpStream::connect(badge.gateway)
             .await
             .map_err(|error| error.to_string())?;
         let (sender, connection) = handshake(TokioIo::new(stream))
@@ -48,7 +95,8 @@ impl Agent {
         tokio::spawn(connection);
         let mut agent = Self {
             sender,
-            host: gateway.to_string(),
+            badge: badge.clone(),
+            path: format!("/servers/{server}/mcp"),
             session: None,
             modern,
             next: 0,
@@ -140,8 +188,9 @@ impl Agent {
     fn head(&self, verb: Verb, method: Option<&str>) -> Result<http::request::Builder, String> {
         let mut head = Request::builder()
             .method(verb)
-            .uri(PATH)
-            .header(HOST, &self.host)
+            .uri(&self.path)
+            .header(HOST, self.badge.gateway.to_string())
+            .header(AUTHORIZATION, format!("Bearer {}", self.badge.key))
             .header(CONTENT_TYPE, "application/json")
             .header(ACCEPT, "application/json, text/event-stream");
         if self.modern || self.session.is_some() {
@@ -149,6 +198,9 @@ impl Agent {
                 "mcp-protocol-version",
                 if self.modern { MODERN } else { LEGACY },
             );
+        }
+        if let Some(hop) = &self.badge.hop {
+            head = head.header("txn-token", hop);
         }
         if let Some(session) = &self.session {
             head = head.header("mcp-session-id", session);

@@ -17,7 +17,7 @@ impl Page {
     /// Begins the page.
     pub(super) fn new(port: u16) -> Self {
         let text = format!(
-            "hopgate on http://127.0.0.1:{port}, one sample server, two sample agents; every line below is a record.\n"
+            "hopgate on http://127.0.0.1:{port}, two sample servers, three sample agents; every line below is a record.\n"
         );
         Self {
             text,
@@ -27,7 +27,7 @@ impl Page {
     }
 
     /// Begins the branch of one agent.
-    pub(super) fn chain(&mut self, title: &str) {
+    pub(super) fn branch(&mut self, title: &str) {
         let _ = write!(self.text, "\n{title}\n");
     }
 
@@ -63,10 +63,10 @@ impl Page {
 }
 
 fn line(record: &Record) -> String {
-    let agent = record
-        .principal
-        .as_deref()
-        .map_or("nobody", |principal| &*principal.agent);
+    let who = match record.principal {
+        Some(_) => record.chain().replace('>', " > "),
+        None => "nobody".to_owned(),
+    };
     let what = [record.method, record.target.as_deref()]
         .into_iter()
         .flatten()
@@ -84,7 +84,7 @@ fn line(record: &Record) -> String {
         (None, None) => String::new(),
     };
     format!(
-        "{took:>10}  {agent} → {}  {what:<32} {how:<24} {why}",
-        record.server
+        "{took:>10}  {:<28} {what:<32} {how:<24} {why}",
+        format!("{who} → {}", record.server)
     )
 }
