@@ -33,7 +33,7 @@ pub(crate) async fn measure(cores: &Cores, stub: &Child, plan: (usize, usize, us
     let audience = format!("http://127.0.0.1:{}/servers/up/mcp", proxy.target().port);
     let claims = |number: usize| {
         let mut claims = issuer.claims("svc", &audience);
-        claims["jti"] = json!(number);
+        claims["jti"] = json!(number.to_string());
         claims
     };
     let mint = |signer, number| issuer.mint(signer, &json!({}), &claims(number));
