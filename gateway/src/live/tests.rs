@@ -77,7 +77,12 @@ impl World {
             count.fetch_add(1, Ordering::SeqCst);
             read(&from)
         };
-        let live = Arc::new(Live::new(read(&folder).unwrap(), Arc::default(), build, |_: &_| {}));
+        let live = Arc::new(Live::new(
+            read(&folder).unwrap(),
+            Arc::default(),
+            build,
+            |_: &_| {},
+        ));
         Self {
             folder,
             live,

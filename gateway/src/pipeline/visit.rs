@@ -4,7 +4,7 @@ use super::body::Body;
 use super::refusal::Refusal;
 use super::reply::{self, Asker};
 use crate::forward::Shared;
-use crate::identity::{self, Caller, Resource, Tokens, now};
+use crate::identity::{self, Caller, Principal, Resource, Tokens, now};
 use crate::listener::{Document, Place, Visit, read_body};
 use crate::snapshot::Snapshot;
 use crate::task::{Task, Terms, Unopened, Wish, hop_header};
@@ -22,14 +22,16 @@ pub(super) async fn answer(shared: &Shared, tokens: &Tokens, visit: Visit) -> Re
     let snapshot = shared.live.snapshot();
     let mut answer = match &visit.place {
         Place::Document(document) => document_of(&snapshot, document),
-        Place::Tasks(_) => match tasks(shared, tokens, &snapshot, visit).await {
-            Ok(answer) => answer,
-            Err(refusal) => {
-                tracing::info!(target: "hopgate::call", refused = refusal.kind().name(), reason = refusal.reason(),
-                    "visit refused");
-                reply::refuse(&refusal, &Asker::default())
+        Place::Tasks(_) => {
+            let mut who = None;
+            match tasks(shared, tokens, &snapshot, (visit, &mut who)).await {
+                Ok(answer) => answer,
+                Err(refusal) => {
+                    log(&refusal, who.as_deref());
+                    reply::refuse(&refusal, &Asker::default())
+                }
             }
-        },
+        }
     };
     let fresh = HeaderValue::from_static("no-store");
     answer.headers_mut().entry(CACHE_CONTROL).or_insert(fresh);
@@ -72,7 +74,7 @@ async fn tasks(
     shared: &Shared,
     tokens: &Tokens,
     snapshot: &Snapshot,
-    visit: Visit,
+    (visit, who): (Visit, &mut Option<Arc<Principal>>),
 ) -> Result<Response<Body>, Refusal> {
     let Visit {
         place,
@@ -82,6 +84,7 @@ async fn tasks(
     } = visit;
     let proven = identity::prove(&head, &peer, Resource::Gateway, snapshot, tokens).await?;
     let caller = proven.caller;
+    *who = Some(Arc::clone(&caller.principal));
     let own = Some(&*caller.principal);
     let id = match place {
         Place::Tasks(id) => id,
@@ -156,6 +159,13 @@ async fn open(
             Err(Refusal::Unkept)
         }
     }
+}
+
+/// Puts a refused visit on record, with whose it was where that was proven.
+fn log(refusal: &Refusal, who: Option<&Principal>) {
+    tracing::info!(target: "hopgate::call", agent = who.map(|who| &*who.agent),
+        subject = who.map(|who| &*who.subject), user = who.and_then(|who| who.user.as_deref()),
+        refused = refusal.kind().name(), reason = refusal.reason(), "visit refused");
 }
 
 fn shown(status: StatusCode, value: &Value) -> Response<Body> {
