@@ -48,6 +48,9 @@ struct Waiting {
 const TABLE: TableDefinition<'static, &'static [u8], &'static [u8]> =
     TableDefinition::new("entries");
 
+/// All is read once, at the start; after that only what is changed need be at hand.
+const CACHE: usize = 4 << 20;
+
 /// After a failure, the disk is given this long.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -72,6 +75,7 @@ impl Durable {
         let opened = options.open(file).map_err(|why| named(&why))?;
         let backend = FileBackend::new(opened).map_err(|why| named(&why))?;
         let database = Builder::new()
+            .set_cache_size(CACHE)
             .create_with_backend(backend)
             .map_err(|why| named(&why))?;
         let entries = read(&database).map_err(|why| named(&why))?;
