@@ -1,6 +1,6 @@
 //! Proofs that a caller holds the key its token is bound to (RFC 9449), each good for one request.
 
-use super::jwt::{Algorithm, Fault, Key, decode, head, split, thumbprint};
+use super::jwt::{Algorithm, Fault, Key, decode, head, object, split, thumbprint};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -57,6 +57,7 @@ pub fn check(proof: &str, method: &str, url: &str, token: &str, now: u64) -> Res
         return Err(Fault::Header("says it was made for another use"));
     }
     let (algorithm, _) = head(&header, &["dpop+jwt"])?;
+    let claims = object(&claims)?;
     let jwk = header
         .get("jwk")
         .and_then(Value::as_object)
