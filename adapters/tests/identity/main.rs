@@ -1,0 +1,18 @@
+//! Proofs of identity as an attacker makes them: tokens, key sets, issuers that misbehave, proofs sent twice.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may stop"
+)]
+
+mod claims;
+
+mod forge;
+mod headers;
+mod instants;
+mod keys;
+
+mod sets;
+
+mod vectors;
