@@ -12,7 +12,11 @@ mod forge;
 mod headers;
 mod instants;
 mod keys;
+mod outages;
+mod peer;
 
 mod sets;
+mod sources;
+mod storms;
 
 mod vectors;
