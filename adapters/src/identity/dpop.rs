@@ -25,7 +25,7 @@ pub struct Proof {
 /// The proofs seen lately. When it is full of what could still be sent again, no further proof is believed.
 #[derive(Debug)]
 pub struct Replays {
-    seen: Mutex<HashMap<[u8; 32], u64>>,
+    seen: Mutex<Seen>,
     most: usize,
 }
 
@@ -38,6 +38,14 @@ pub enum ReplayFault {
     /// There is no room to remember it.
     #[error("no further proof can be remembered")]
     Full,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    /// Each with the second from which it can be forgotten.
+    proofs: HashMap<[u8; 32], u64>,
+    /// When forgetting was last tried: once a second is enough, and a walk through all of them is not cheap.
+    swept: Option<u64>,
 }
 
 /// How far from now a proof may have been made, in seconds.
@@ -106,6 +114,10 @@ fn own(
 
 /// A URL as two writers of it agree on, without query and fragment.
 fn plain(url: &str) -> Option<Url> {
+    // A parser of URLs drops some of these without a word.
+    if url.contains(|c: char| c.is_control() || c.is_whitespace()) {
+        return None;
+    }
     let mut url = Url::parse(url).ok()?;
     url.set_query(None);
     url.set_fragment(None);
@@ -152,16 +164,17 @@ impl Replays {
         // A thumbprint has no space in it.
         print.copy_from_slice(digest(&SHA256, format!("{thumbprint} {id}").as_bytes()).as_ref());
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.get(&print).is_some_and(|until| now < *until) {
+        if seen.proofs.get(&print).is_some_and(|until| now < *until) {
             return Err(ReplayFault::Used);
         }
-        if seen.len() >= self.most {
-            seen.retain(|_, until| now < *until);
+        if seen.proofs.len() >= self.most && seen.swept != Some(now) {
+            seen.swept = Some(now);
+            seen.proofs.retain(|_, until| now < *until);
         }
-        if seen.len() >= self.most {
+        if seen.proofs.len() >= self.most {
             return Err(ReplayFault::Full);
         }
-        seen.insert(print, until);
+        seen.proofs.insert(print, until);
         Ok(())
     }
 }
