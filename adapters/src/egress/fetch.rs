@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use url::Url;
@@ -96,31 +97,23 @@ impl Fetcher {
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
             .await
             .map_err(fault)?;
-        let connection = tokio::spawn(connection);
-        let answered = async {
-            let answer = sender.send_request(request(url)?).await.map_err(fault)?;
-            if answer.status() != StatusCode::OK {
-                return Err(FetchError(format!(
-                    "HTTP status {}",
-                    answer.status().as_u16()
-                )));
-            }
-            let length = answer.headers().get(CONTENT_LENGTH);
-            let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-            if length.is_some_and(|length| length > self.most) {
-                return Err(FetchError(format!("larger than {} bytes", self.most)));
-            }
-            match Limited::new(answer.into_body(), self.most).collect().await {
-                Ok(body) => Ok(body.to_bytes()),
-                Err(_) => Err(FetchError(format!(
-                    "broken off, or larger than {} bytes",
-                    self.most
-                ))),
-            }
-        };
-        let answered = answered.await;
-        connection.abort();
-        answered
+        // Ends with the exchange, also where its time is up.
+        let mut running = JoinSet::new();
+        running.spawn(connection);
+        let answer = sender.send_request(request(url)?).await.map_err(fault)?;
+        if answer.status() != StatusCode::OK {
+            let status = answer.status().as_u16();
+            return Err(FetchError(format!("HTTP status {status}")));
+        }
+        let length = answer.headers().get(CONTENT_LENGTH);
+        let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+        if length.is_some_and(|length| length > self.most) {
+            return Err(FetchError(format!("larger than {} bytes", self.most)));
+        }
+        let body = Limited::new(answer.into_body(), self.most).collect().await;
+        let body = body
+            .map_err(|_| FetchError(format!("broken off, or larger than {} bytes", self.most)))?;
+        Ok(body.to_bytes())
     }
 }
 

@@ -4,16 +4,17 @@
 //! however often; until then it is unknown at once, so there is nothing to remember about keys that do not exist.
 
 use super::jwt::{Algorithm, Key, KeySet};
-use crate::egress::{Fetcher, Identity};
+use crate::egress::{Fetcher, Identity, embedded, is_public};
 use arc_swap::ArcSwapOption;
 use ipnet::IpNet;
 use serde_json::Value;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
-use url::Url;
+use url::{Host, Url};
 
 /// Where the keys of an issuer are.
 #[derive(Debug, Clone)]
@@ -45,7 +46,7 @@ pub struct KeySource {
     generation: AtomicU64,
     tries: Mutex<Tries>,
     /// Held by the one fetch.
-    fetching: tokio::sync::Mutex<()>,
+    fetching: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// Why there is no key.
@@ -74,8 +75,6 @@ struct Tries {
     /// Since the last success.
     failures: u32,
     why: String,
-    /// Where discovery found the keys.
-    found: Option<Url>,
 }
 
 /// The largest document an issuer may publish.
@@ -111,7 +110,7 @@ impl KeySource {
             kept: ArcSwapOption::empty(),
             generation: AtomicU64::default(),
             tries: Mutex::default(),
-            fetching: tokio::sync::Mutex::default(),
+            fetching: Arc::default(),
         }))
     }
 
@@ -135,20 +134,30 @@ impl KeySource {
     /// # Errors
     ///
     /// Why there is none.
-    pub async fn key(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<Arc<Key>, KeyFault> {
+    pub async fn key(
+        self: &Arc<Self>,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+    ) -> Result<Arc<Key>, KeyFault> {
         if let Some(key) = self.known(kid, algorithm) {
             return Ok(key);
         }
-        let _ = timeout(PATIENCE, self.fetch_if_due(kid, algorithm)).await;
-        if let Some(key) = self.known(kid, algorithm) {
-            return Ok(key);
+        match Arc::clone(&self.fetching).try_lock_owned() {
+            // None runs and none is due: nothing will bring it.
+            Ok(_) if !self.due() => return Err(self.fault()),
+            Ok(turn) => {
+                let source = Arc::clone(self);
+                // Goes on when its caller leaves, or every caller of a slow issuer would begin anew.
+                tokio::spawn(async move {
+                    // Why it failed is kept with the tries.
+                    let _ = source.fetch().await;
+                    drop(turn);
+                });
+            }
+            Err(_) => {}
         }
-        let why = self.tries().why.clone();
-        Err(match self.age() {
-            None => KeyFault::Cold(why),
-            Some(age) if age >= self.settings.stale => KeyFault::Stale(why),
-            Some(_) => KeyFault::Unknown,
-        })
+        let _ = timeout(PATIENCE, self.fetching.lock()).await;
+        self.known(kid, algorithm).ok_or_else(|| self.fault())
     }
 
     /// Different after each fetch that brought keys: what was verified before is verified anew.
@@ -163,16 +172,16 @@ impl KeySource {
         self.kept.load().as_ref().map(|kept| kept.at.elapsed())
     }
 
-    async fn fetch_if_due(&self, kid: Option<&str>, algorithm: Algorithm) {
-        // A fetch that runs already may bring it. Where none runs and none is due, nothing will.
-        let resting = self.fetching.try_lock().is_ok();
-        if resting && !self.due() && self.age().is_some() {
-            return;
+    /// Why a key is not known.
+    fn fault(&self) -> KeyFault {
+        let mut why = self.tries().why.clone();
+        if why.is_empty() {
+            "no answer yet".clone_into(&mut why);
         }
-        let _fetching = self.fetching.lock().await;
-        if self.known(kid, algorithm).is_none() && self.due() {
-            // Why it failed is kept with the tries.
-            let _ = self.fetch().await;
+        match self.age() {
+            None => KeyFault::Cold(why),
+            Some(age) if age >= self.settings.stale => KeyFault::Stale(why),
+            Some(_) => KeyFault::Unknown,
         }
     }
 
@@ -204,26 +213,15 @@ impl KeySource {
             Err(why) => {
                 tries.failures = tries.failures.saturating_add(1);
                 tries.why.clone_from(&why);
-                // The issuer may have moved them.
-                tries.found = None;
                 Err(why)
             }
         }
     }
 
     async fn fetch_set(&self) -> Result<KeySet, String> {
-        let known = self
-            .settings
-            .jwks
-            .clone()
-            .or_else(|| self.tries().found.clone());
-        let url = match known {
-            Some(url) => url,
-            None => {
-                let url = self.discover().await?;
-                self.tries().found = Some(url.clone());
-                url
-            }
+        let url = match &self.settings.jwks {
+            Some(url) => url.clone(),
+            None => self.discover().await?,
         };
         let document = self
             .fetcher
@@ -237,27 +235,55 @@ impl KeySource {
         Ok(set)
     }
 
-    /// Where the issuer's own metadata says its keys are.
+    /// Where the issuer's own metadata says its keys are. A place that answers with something else is passed over: many
+    /// servers answer everything with a page.
     async fn discover(&self) -> Result<Url, String> {
-        let mut why = String::new();
-        for url in places(&self.settings.issuer) {
-            match self.fetcher.get(&url).await {
-                Ok(document) => return self.read(&document),
-                Err(fault) => why = format!("its metadata: {fault}"),
+        let mut why = Vec::new();
+        for place in places(&self.settings.issuer) {
+            let document = self.fetcher.get(&place).await;
+            match document
+                .map_err(|why| why.to_string())
+                .and_then(|document| self.read(&document))
+            {
+                Ok(url) => return Ok(url),
+                Err(fault) => why.push(format!("{}: {fault}", place.path())),
             }
         }
-        Err(why)
+        Err(format!("its metadata: {}", why.join("; ")))
     }
 
     fn read(&self, document: &[u8]) -> Result<Url, String> {
         let document: Value =
-            serde_json::from_slice(document).map_err(|_| "its metadata is no JSON".to_owned())?;
+            serde_json::from_slice(document).map_err(|_| "is no JSON".to_owned())?;
         let text = |name: &str| document.get(name).and_then(Value::as_str);
         if text("issuer") != Some(&self.settings.issuer_text) {
-            return Err("its metadata names another issuer".to_owned());
+            return Err("names another issuer".to_owned());
         }
         let url = text("jwks_uri").and_then(|text| Url::parse(text).ok());
-        url.ok_or_else(|| "its metadata does not say where its keys are".to_owned())
+        let url = url.ok_or_else(|| "does not say where its keys are".to_owned())?;
+        if !self.may_lead_to(&url) {
+            return Err("leads to an address it may not lead to".to_owned());
+        }
+        Ok(url)
+    }
+
+    /// A URL that an operator wrote allows its own address to be dialled; one that an issuer wrote does not. Names
+    /// other than `localhost` are judged when they are resolved.
+    fn may_lead_to(&self, url: &Url) -> bool {
+        let issuer = &self.settings.issuer;
+        if url.scheme() != "https" && url.scheme() != issuer.scheme() {
+            return false;
+        }
+        let address = match url.host() {
+            host if host == issuer.host() => return true,
+            Some(Host::Domain("localhost")) => Ipv4Addr::LOCALHOST.into(),
+            Some(Host::Domain(_)) => return true,
+            Some(Host::Ipv4(address)) => IpAddr::V4(address),
+            Some(Host::Ipv6(address)) => embedded(address).map_or(address.into(), IpAddr::V4),
+            None => return false,
+        };
+        let listed = |range: &IpNet| range.contains(&address);
+        is_public(address) || self.settings.allow_private.iter().any(listed)
     }
 
     fn tries(&self) -> MutexGuard<'_, Tries> {
@@ -272,12 +298,15 @@ async fn keep_fresh(source: Weak<KeySource>) {
             return;
         };
         let fetching = source.fetching.lock().await;
-        let fetched = source.fetch().await;
-        drop(fetching);
-        let wait = match fetched {
-            Ok(()) => REFRESH,
-            Err(_) => back_off(source.tries().failures),
+        let wait = match source.age() {
+            // A caller has caused a fetch meanwhile.
+            Some(age) if age < REFRESH => REFRESH.saturating_sub(age),
+            _ => match source.fetch().await {
+                Ok(()) => REFRESH,
+                Err(_) => back_off(source.tries().failures),
+            },
         };
+        drop(fetching);
         drop(source);
         sleep(wait).await;
     }

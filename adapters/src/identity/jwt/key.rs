@@ -35,6 +35,9 @@ enum Material {
     Ed25519(ParsedPublicKey),
 }
 
+/// Members that only private and symmetric keys have.
+const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+
 /// The largest key set that is read.
 const SET_MOST: usize = 256 * 1024;
 
@@ -43,6 +46,11 @@ const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
 /// The smallest exponent of an RSA key.
 const EXPONENT_LEAST: u64 = 65_537;
+
+/// Small primes by which the keys of a broken generator are told (CVE-2017-15361, "ROCA").
+const ROCA_PRIMES: [u32; 17] = [
+    11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157,
+];
 
 const BOUNDS: Bounds = Bounds {
     depth: 16,
@@ -79,7 +87,7 @@ impl Key {
             Some(_) => Err(Fault::Unusable("has a member that is no text")),
         };
         let kind = text("kty")?;
-        if jwk.contains_key("d") || jwk.contains_key("k") || kind == Some("oct") {
+        if PRIVATE.iter().any(|name| jwk.contains_key(*name)) || kind == Some("oct") {
             return Err(Fault::Unusable("is no public key"));
         }
         if text("use")?.is_some_and(|purpose| purpose != "sig") || !may_verify(jwk.get("key_ops")) {
@@ -250,11 +258,31 @@ fn rsa(n: Vec<u8>, e: Vec<u8>) -> Result<Material, Fault> {
         .iter()
         .fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
     let odd = |bytes: &[u8]| bytes.last().is_some_and(|last| last % 2 == 1);
-    let sound = odd(&n) && odd(&e) && e.len() <= 4 && exponent >= EXPONENT_LEAST;
-    if !RSA_BITS.contains(&bits) || !sound {
+    let short = e.len() <= 4 && e.first() != Some(&0);
+    let sound = odd(&n) && odd(&e) && short && exponent >= EXPONENT_LEAST;
+    if !RSA_BITS.contains(&bits) || !sound || roca(&n) {
         return Err(weak);
     }
     Ok(Material::Rsa { n, e })
+}
+
+/// Whether a modulus is a power of 65537 by each of those primes: by chance one in a hundred million is.
+fn roca(n: &[u8]) -> bool {
+    ROCA_PRIMES.iter().all(|prime| {
+        let rest = n
+            .iter()
+            .fold(0, |rest, byte| (rest << 8 | u32::from(*byte)) % prime);
+        let mut power = 1;
+        loop {
+            power = power * 65_537 % prime;
+            if power == rest {
+                return true;
+            }
+            if power == 1 {
+                return false;
+            }
+        }
+    })
 }
 
 /// A point of a curve, its coordinates written in full length.

@@ -140,13 +140,27 @@ pub fn read(token: &str) -> Result<Unverified<'_>, Fault> {
     Ok(Unverified {
         algorithm,
         kid,
-        claims,
+        claims: object(&claims)?,
         signed,
         signature,
     })
 }
 
-pub(crate) type Split<'a> = (Map<String, Value>, Map<String, Value>, &'a str, Vec<u8>);
+/// What one of these keys has signed, whatever it is: what is done with a token before its claims are looked at.
+///
+/// # Errors
+///
+/// The first thing that is wrong with the form or the signature.
+pub fn payload(token: &str, keys: &KeySet) -> Result<Vec<u8>, Fault> {
+    let (header, payload, signed, signature) = split(token)?;
+    let (algorithm, kid) = head(&header, &TYPES)?;
+    let key = keys.key(kid.as_deref(), algorithm);
+    key.ok_or(Fault::Key(algorithm))?
+        .verify(algorithm, signed.as_bytes(), &signature)?;
+    Ok(payload)
+}
+
+pub(crate) type Split<'a> = (Map<String, Value>, Vec<u8>, &'a str, Vec<u8>);
 
 /// The parts of a compact JWS: header, payload, what is signed, the signature.
 pub(crate) fn split(token: &str) -> Result<Split<'_>, Fault> {
@@ -163,7 +177,12 @@ pub(crate) fn split(token: &str) -> Result<Split<'_>, Fault> {
     if signature.is_empty() {
         return Err(Fault::Form("no signature"));
     }
-    Ok((object(header)?, object(claims)?, signed, signature))
+    Ok((
+        object(&decode(header)?)?,
+        decode(claims)?,
+        signed,
+        signature,
+    ))
 }
 
 /// The algorithm and key a header names.
@@ -191,11 +210,10 @@ pub(crate) fn head(
     Ok((algorithm, kid))
 }
 
-fn object(part: &str) -> Result<Map<String, Value>, Fault> {
-    let bytes = decode(part)?;
+pub(crate) fn object(bytes: &[u8]) -> Result<Map<String, Value>, Fault> {
     // No member twice at any depth, no second value behind the first: every parser reads the same.
-    wire::sound(&bytes, &BOUNDS).map_err(|_| Fault::Form("its JSON is not sound"))?;
-    serde_json::from_slice(&bytes).map_err(|_| Fault::Form("its JSON is no object"))
+    wire::sound(bytes, &BOUNDS).map_err(|_| Fault::Form("its JSON is not sound"))?;
+    serde_json::from_slice(bytes).map_err(|_| Fault::Form("its JSON is no object"))
 }
 
 /// Strict base64url: no padding, no stray bits.
