@@ -2,6 +2,7 @@
 
 mod availability;
 mod bounds;
+mod chains;
 mod endings;
 mod fallback;
 mod foreign;
