@@ -6,10 +6,13 @@ mod chains;
 mod endings;
 mod fallback;
 mod foreign;
+mod hops;
 mod meaning;
 mod metadata;
 mod restart;
+mod ring;
 mod scopes;
+mod spiffe;
 mod tasks;
 mod tokens;
 
