@@ -26,7 +26,7 @@ pub(crate) use work::{Cause, Held, Terms};
 use crate::ask::{Ask, Asked, Context};
 use crate::config::Deadlines;
 use crate::identity::now;
-use crate::pipeline::{Evidence, Record, Refusal};
+use crate::pipeline::{Evidence, HeadFault, Record, Refusal};
 use crate::snapshot::Snapshot;
 use adapters::wire::Method;
 use adapters::wire::revision::{Era, Revision};
@@ -267,11 +267,13 @@ impl Tasks {
 ///
 /// # Errors
 ///
-/// One that is no text.
+/// More than one, one that is no text.
 pub(crate) fn hop_header(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
-    match headers.get(HOP) {
-        None => Ok(None),
-        Some(value) => value
+    let mut values = headers.get_all(HOP).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(_), Some(_)) => Err(Refusal::Head(HeadFault::Repeated(HOP))),
+        (Some(value), None) => value
             .to_str()
             .map(Some)
             .map_err(|_| Refusal::ChainUnknown("the hop token cannot be read")),

@@ -2,13 +2,18 @@
 
 mod availability;
 mod bounds;
+mod chains;
 mod endings;
 mod fallback;
 mod foreign;
+mod hops;
+mod issuers;
 mod meaning;
 mod metadata;
 mod restart;
+mod ring;
 mod scopes;
+mod spiffe;
 mod tasks;
 mod tokens;
 
@@ -51,6 +56,12 @@ impl World {
             upstream,
             issuer,
         }
+    }
+
+    /// The same after a restart of the gateway.
+    async fn restart(self) -> Self {
+        let gateway = self.gateway.restart().await;
+        Self { gateway, ..self }
     }
 
     /// Good claims of a subject for the server `up`.
