@@ -75,7 +75,12 @@ impl Sources {
             .filter(|issuer| issuer.keys.age().is_none());
         let issuers = issuers.map(|issuer| format!("identities.{}: no keys yet", issuer.name));
         let meshes = self.meshes.values().filter(|mesh| !mesh.source.ready());
-        let meshes = meshes.map(|mesh| format!("identities.{}: no bundle yet", mesh.name));
+        let meshes = meshes.map(|mesh| {
+            let why = mesh.source.trouble().unwrap_or_default();
+            format!("identities.{}: no bundle yet {why}", mesh.name)
+                .trim_end()
+                .to_owned()
+        });
         let mut unready: Vec<String> = issuers.chain(meshes).collect();
         unready.sort();
         unready
