@@ -76,7 +76,7 @@ pub fn house(
         limits: Arc::new(Limits::new(Arc::clone(&metrics))),
         draining: drain.begun().clone(),
     };
-    tokio::spawn(sweep(shared.clone()));
+    tokio::spawn(sweep(shared.clone(), Arc::clone(&metrics)));
     let ledger = Arc::new(Ledger::new(Arc::clone(&metrics), tap));
     let door = Arc::new(Pipeline::new(ledger, shared));
     Ok(House {
@@ -98,11 +98,12 @@ fn store(config: &Config) -> Result<(Arc<Durable>, Vec<Entry>), String> {
 }
 
 /// Ends what is due, and lets go of what nobody uses any more.
-async fn sweep(shared: Shared) {
+async fn sweep(shared: Shared, metrics: Arc<Metrics>) {
     let mut rounds: u32 = 0;
     while timeout(SWEEP, shared.draining.cancelled()).await.is_err() {
         rounds = rounds.wrapping_add(1);
         let tasks = shared.tasks.table.sweep(crate::identity::now());
+        metrics.tasks.set(i64::try_from(tasks).unwrap_or(i64::MAX));
         if rounds.is_multiple_of(SESSIONS) {
             // An agent may expire without anything else changing.
             shared.tasks.review(&shared.live.look());

@@ -78,4 +78,8 @@ impl Configured for Snapshot {
     fn config(&self) -> &Config {
         &self.config
     }
+
+    fn unready(&self) -> Vec<String> {
+        self.sources.unready()
+    }
 }

@@ -87,6 +87,8 @@ impl Outcome {
 pub(crate) struct Caller {
     stream: TcpStream,
     head: String,
+    /// A header line, ended by CRLF.
+    proof: String,
     buffer: Vec<u8>,
 }
 
@@ -109,8 +111,14 @@ impl Caller {
         Some(Self {
             stream,
             head,
+            proof: String::new(),
             buffer: Vec::with_capacity(80 << 10),
         })
+    }
+
+    /// Sends this bearer token from now on.
+    pub(crate) fn bears(&mut self, token: &str) {
+        self.proof = format!("Authorization: Bearer {token}\r\n");
     }
 
     /// One call; panics on anything but the right answer.
@@ -137,7 +145,8 @@ impl Caller {
         ));
         let body =
             format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{params}}}"#);
-        let request = format!("{}Content-Length: {}\r\n\r\n{body}", self.head, body.len());
+        let (head, proof) = (&self.head, &self.proof);
+        let request = format!("{head}{proof}Content-Length: {}\r\n\r\n{body}", body.len());
         self.stream.write_all(request.as_bytes()).await.ok()?;
         self.buffer.clear();
         let end = loop {

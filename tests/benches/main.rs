@@ -5,6 +5,7 @@
 mod load;
 mod machine;
 mod memory;
+mod proofs;
 mod stub;
 mod subjects;
 mod table;
@@ -21,6 +22,8 @@ struct Plan {
     measured: Duration,
     starts: usize,
     sessions: usize,
+    /// Rounds and calls for each kind of proof, and how many subjects.
+    proofs: (usize, usize, usize),
 }
 
 /// One subject under one load, over all rounds.
@@ -58,6 +61,7 @@ fn main() {
             measured: ms(1000),
             starts: 3,
             sessions: 500,
+            proofs: (1, 2_000, 2_000),
         },
         false => Plan {
             rounds: 5,
@@ -65,9 +69,16 @@ fn main() {
             measured: ms(4000),
             starts: 25,
             sessions: 10_000,
+            proofs: (3, 20_000, 200_000),
         },
     };
-    let report = runtime.block_on(run(&cores, &plan));
+    let report = match words.contains(&"--proofs") {
+        true => runtime.block_on(async {
+            let stub = subjects::stub(&cores).await;
+            proofs::measure(&cores, &stub, plan.proofs).await.render()
+        }),
+        false => runtime.block_on(run(&cores, &plan)),
+    };
     println!("{report}");
     if words.contains(&"--write") {
         table::write(&report);
@@ -124,7 +135,8 @@ async fn run(cores: &Cores, plan: &Plan) -> String {
     drop(proxies);
     let start = memory::first_answer(cores, &stub, plan.starts).await;
     let memory = memory::sessions_and_streams(cores, &stub, plan.sessions).await;
-    table::render(cores, &rows, start, &memory)
+    let proofs = proofs::measure(cores, &stub, plan.proofs).await;
+    table::render(cores, &rows, start, &memory) + &proofs.render()
 }
 
 async fn measure(

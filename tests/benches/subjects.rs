@@ -160,11 +160,21 @@ http {{
         Self(started.0.answering().await)
     }
 
+    /// The same with further tables.
+    pub(crate) async fn hopgate_with(cores: &Cores, stub: &Child, tables: &str) -> Self {
+        let started = Self::spawn_hopgate(cores, stub, |setup| setup.tail(tables));
+        Self(started.0.answering().await)
+    }
+
     /// Started, and nothing more.
     pub(crate) fn hopgate_unawaited(cores: &Cores, stub: &Child, gateway: &str) -> Self {
+        Self::spawn_hopgate(cores, stub, |setup| setup.gateway(gateway))
+    }
+
+    fn spawn_hopgate(cores: &Cores, stub: &Child, change: impl FnOnce(Setup) -> Setup) -> Self {
         let place = Place::free();
         let url = format!("http://127.0.0.1:{}/mcp", stub.place.port);
-        let text = Setup::new(&url).gateway(gateway).text(&place);
+        let text = change(Setup::new(&url)).text(&place);
         std::fs::write(place.config(), text).expect("configuration");
         let mut command = Command::new(tests::gateway::binary());
         command.args(["serve", "--config"]).arg(place.config());

@@ -10,6 +10,7 @@ mod drain;
 mod era;
 mod harness;
 mod headers;
+mod identity;
 mod limits;
 mod mrtr;
 mod regressions;

@@ -31,6 +31,8 @@ pub struct Agent {
     pub revision: String,
     /// The session it is in.
     pub session: Option<String>,
+    /// Header lines it sends with everything, each ended by CRLF.
+    pub headers: String,
     next: AtomicU64,
 }
 
@@ -53,6 +55,7 @@ impl Agent {
             era,
             revision,
             session: None,
+            headers: String::new(),
             next,
         }
     }
@@ -73,6 +76,12 @@ impl Agent {
         revision.clone_into(&mut agent.revision);
         agent.initialize().await;
         agent
+    }
+
+    /// The same client with a bearer token, or a static key.
+    pub fn bearer(mut self, token: &str) -> Self {
+        self.headers = format!("Authorization: Bearer {token}\r\n");
+        self
     }
 
     /// Either, for tests that hold in both eras.
@@ -226,7 +235,7 @@ impl Agent {
             true => format!("MCP-Protocol-Version: {}\r\n", self.revision),
             false => String::new(),
         };
-        version + &session.unwrap_or_default()
+        version + &session.unwrap_or_default() + &self.headers
     }
 }
 

@@ -1,6 +1,9 @@
 //! An authority of the test's own, and what it issues.
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, SanType,
+};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::path::{Path, PathBuf};
@@ -42,7 +45,11 @@ impl Authority {
     /// A certificate for these names or addresses.
     pub fn issue(&self, names: &[&str]) -> Issued {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let params = CertificateParams::new(names).expect("params");
+        self.vouch(CertificateParams::new(names).expect("params"))
+    }
+
+    /// A certificate of exactly these parameters.
+    pub fn vouch(&self, params: CertificateParams) -> Issued {
         let key = KeyPair::generate().expect("key");
         let cert = params.signed_by(&key, &self.issuer).expect("signed").pem();
         Issued {
@@ -51,13 +58,31 @@ impl Authority {
         }
     }
 
+    /// What a workload of this SPIFFE ID shows; several make it nobody's.
+    pub fn svid(&self, ids: &[&str]) -> Issued {
+        self.vouch(workload(ids))
+    }
+
     /// A client configuration that trusts only this authority.
     pub fn client(&self, protocols: &[&str]) -> rustls::ClientConfig {
-        let mut config = rustls::ClientConfig::builder_with_provider(provider())
+        self.client_with(None, protocols)
+    }
+
+    /// The same; the client shows a certificate of its own.
+    pub fn client_with(&self, own: Option<&Issued>, protocols: &[&str]) -> rustls::ClientConfig {
+        let builder = rustls::ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .expect("versions")
-            .with_root_certificates(self.roots())
-            .with_no_client_auth();
+            .with_root_certificates(self.roots());
+        let mut config = match own {
+            None => builder.with_no_client_auth(),
+            Some(own) => {
+                let key = PrivateKeyDer::from_pem_slice(own.key.as_bytes()).expect("key");
+                builder
+                    .with_client_auth_cert(own.chain(), key)
+                    .expect("client certificate")
+            }
+        };
         config.alpn_protocols = protocols
             .iter()
             .map(|name| name.as_bytes().to_vec())
@@ -102,11 +127,9 @@ impl Issued {
                 builder.with_client_cert_verifier(verifier.build().expect("verifier"))
             }
         };
-        let chain =
-            CertificateDer::pem_slice_iter(self.cert.as_bytes()).map(|cert| cert.expect("PEM"));
         let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).expect("key");
         let mut config = builder
-            .with_single_cert(chain.collect(), key)
+            .with_single_cert(self.chain(), key)
             .expect("certificate");
         config.alpn_protocols = protocols
             .iter()
@@ -114,6 +137,22 @@ impl Issued {
             .collect();
         config
     }
+
+    /// The certificates, the own one first.
+    pub fn chain(&self) -> Vec<CertificateDer<'static>> {
+        let chain = CertificateDer::pem_slice_iter(self.cert.as_bytes());
+        chain.map(|cert| cert.expect("PEM")).collect()
+    }
+}
+
+/// The parameters of an X.509-SVID.
+pub fn workload(ids: &[&str]) -> CertificateParams {
+    let mut params = CertificateParams::new(Vec::new()).expect("params");
+    let uri = |id: &&str| SanType::URI((*id).try_into().expect("ASCII"));
+    params.subject_alt_names = ids.iter().map(uri).collect();
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    params
 }
 
 fn provider() -> Arc<rustls::crypto::CryptoProvider> {

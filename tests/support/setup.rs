@@ -13,6 +13,7 @@ pub struct Setup {
     envelope: String,
     rules: Option<String>,
     tail: String,
+    local: bool,
     scheme: &'static str,
 }
 
@@ -45,6 +46,7 @@ impl Setup {
             envelope: "**".to_owned(),
             rules: None,
             tail: String::new(),
+            local: true,
             scheme: "http",
         }
     }
@@ -79,6 +81,12 @@ impl Setup {
         self
     }
 
+    /// Whoever calls from this machine without a proof is nobody.
+    pub fn without_local(mut self) -> Self {
+        self.local = false;
+        self
+    }
+
     /// Any further TOML at the end.
     pub fn tail(mut self, tables: &str) -> Self {
         self.tail.push_str(tables);
@@ -105,14 +113,15 @@ impl Setup {
         let (scheme, data) = (self.scheme, folder.join("data"));
         let mut text = format!(
             "[gateway]\nlisten = \"127.0.0.1:{port}\"\nadmin = \"127.0.0.1:{admin}\"\n\
-             public_url = \"{scheme}://127.0.0.1:{port}\"\ndata_dir = \"{}\"\n{}\n\
-             [identities.local]\nkind = \"local\"\n\n[agents.tester]\nowner = \"tests@example.com\"\n\
-             purpose = \"plays an agent\"\nexpires = 2099-01-01\nidentity = [\"local\"]\n\
-             envelope = {{ tools = [\"{}\"] }}\n",
+             public_url = \"{scheme}://127.0.0.1:{port}\"\ndata_dir = \"{}\"\n{}\n",
             data.display(),
             self.gateway,
-            self.envelope
         );
+        if self.local {
+            let envelope = format!("tools = [\"{}\"]", self.envelope);
+            text += "\n[identities.local]\nkind = \"local\"\n";
+            text += &registered("tester", "\"local\"", &envelope);
+        }
         for (name, url, keys) in &self.servers {
             write!(text, "\n[servers.{name}]\nurl = \"{url}\"\n{keys}\n").expect("text");
         }
@@ -129,6 +138,14 @@ impl Setup {
         }
         text + &self.tail
     }
+}
+
+/// An active agent: what it is known by, and what its envelope says.
+pub fn registered(name: &str, identity: &str, envelope: &str) -> String {
+    format!(
+        "\n[agents.{name}]\nowner = \"tests@example.com\"\npurpose = \"plays an agent\"\nexpires = 2099-01-01\n\
+         identity = [{identity}]\nenvelope = {{ {envelope} }}\n"
+    )
 }
 
 /// A rule that allows `tools` to the tests' agent.

@@ -25,8 +25,16 @@ pub struct Proof {
 /// The proofs seen lately. When it is full of what could still be sent again, no further proof is believed.
 #[derive(Debug)]
 pub struct Replays {
-    seen: Mutex<HashMap<[u8; 32], u64>>,
+    seen: Mutex<Seen>,
     most: usize,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    /// Until when each could be sent again.
+    proofs: HashMap<[u8; 32], u64>,
+    /// The second in which what could not was last let go of: a flood must not make each request look at all.
+    swept: u64,
 }
 
 /// Why a proof is not believed.
@@ -152,16 +160,17 @@ impl Replays {
         // A thumbprint has no space in it.
         print.copy_from_slice(digest(&SHA256, format!("{thumbprint} {id}").as_bytes()).as_ref());
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.get(&print).is_some_and(|until| now < *until) {
+        if seen.proofs.get(&print).is_some_and(|until| now < *until) {
             return Err(ReplayFault::Used);
         }
-        if seen.len() >= self.most {
-            seen.retain(|_, until| now < *until);
+        if seen.proofs.len() >= self.most && seen.swept < now {
+            seen.swept = now;
+            seen.proofs.retain(|_, until| now < *until);
         }
-        if seen.len() >= self.most {
+        if seen.proofs.len() >= self.most {
             return Err(ReplayFault::Full);
         }
-        seen.insert(print, until);
+        seen.proofs.insert(print, until);
         Ok(())
     }
 }

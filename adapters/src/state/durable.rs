@@ -3,8 +3,11 @@
 //! One thread writes: all that is queued goes to disk in one transaction, so a burst costs a few syncs and not one
 //! each. Of several changes to one key the last is written. What cannot be written is kept and tried again.
 
-use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
+use redb::backends::FileBackend;
+use redb::{Builder, Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 use std::collections::HashMap;
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -58,7 +61,19 @@ impl Durable {
     /// A file that cannot be made, read or understood.
     pub fn open(file: &Path) -> Result<(Self, Vec<Entry>), StateError> {
         let named = |why: &dyn std::fmt::Display| StateError(format!("{}: {why}", file.display()));
-        let database = Database::create(file).map_err(|why| named(&why))?;
+        // Whoever else is on this machine need not read it.
+        let mut options = OpenOptions::new();
+        options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600);
+        let opened = options.open(file).map_err(|why| named(&why))?;
+        let backend = FileBackend::new(opened).map_err(|why| named(&why))?;
+        let database = Builder::new()
+            .create_with_backend(backend)
+            .map_err(|why| named(&why))?;
         let entries = read(&database).map_err(|why| named(&why))?;
         let queue = Arc::new(Queue::default());
         let theirs = Arc::clone(&queue);

@@ -20,6 +20,9 @@ use crate::telemetry::{self, Metrics};
 pub trait Configured: Snapshot {
     /// The configuration.
     fn config(&self) -> &Config;
+
+    /// What it cannot do yet, one short phrase each.
+    fn unready(&self) -> Vec<String>;
 }
 
 /// A gateway put together, before it opens its ports.
@@ -260,12 +263,11 @@ impl<S: Configured> Board for Office<S> {
     }
 
     fn unready(&self) -> Vec<String> {
-        let draining = self.drain.begun().is_cancelled();
-        if draining {
-            vec!["draining".to_owned()]
-        } else {
-            Vec::new()
+        let mut unready = self.live.look().unready();
+        if self.drain.begun().is_cancelled() {
+            unready.push("draining".to_owned());
         }
+        unready
     }
 
     fn tasks(&self) -> &Tasks {

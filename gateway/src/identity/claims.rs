@@ -78,7 +78,8 @@ fn actors(act: &Value, issuer: Option<&str>) -> Result<Vec<String>, Fault> {
 
 fn text(claims: &Map<String, Value>, name: &str) -> Result<String, Fault> {
     match claims.get(name).and_then(Value::as_str) {
-        Some(text) if !text.is_empty() => Ok(text.to_owned()),
+        // A control character could stand between parts that are joined elsewhere.
+        Some(text) if !text.is_empty() && !text.contains(char::is_control) => Ok(text.to_owned()),
         _ => Err(Fault::bad(format!(
             "the claim `{name}` is missing or no text"
         ))),

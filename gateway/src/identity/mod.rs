@@ -211,6 +211,19 @@ pub(crate) struct Fault {
     kind: challenge::Kind,
 }
 
+// === impl Principal ===
+
+impl Principal {
+    /// What tells it from every other; none of the parts holds a control character.
+    pub(crate) fn parts(&self) -> [&[u8]; 3] {
+        [
+            self.agent.as_bytes(),
+            self.subject.as_bytes(),
+            self.user.as_deref().unwrap_or_default().as_bytes(),
+        ]
+    }
+}
+
 // === impl Fault ===
 
 impl Fault {

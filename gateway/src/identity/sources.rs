@@ -67,6 +67,20 @@ impl Sources {
         meshes.clone().find(own).or_else(|| meshes.find(other))
     }
 
+    /// What cannot verify anybody yet.
+    pub(crate) fn unready(&self) -> Vec<String> {
+        let issuers = self
+            .issuers
+            .values()
+            .filter(|issuer| issuer.keys.age().is_none());
+        let issuers = issuers.map(|issuer| format!("identities.{}: no keys yet", issuer.name));
+        let meshes = self.meshes.values().filter(|mesh| !mesh.source.ready());
+        let meshes = meshes.map(|mesh| format!("identities.{}: no bundle yet", mesh.name));
+        let mut unready: Vec<String> = issuers.chain(meshes).collect();
+        unready.sort();
+        unready
+    }
+
     /// Puts an issuer among the sources.
     pub(crate) fn add_issuer(&mut self, issuer: Arc<Issuer>) {
         self.issuers

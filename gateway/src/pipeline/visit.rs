@@ -1,10 +1,12 @@
 //! The gateway's own doors beside the calls: its documents, open to all, and a principal's own tasks.
 
+use super::CALL;
 use super::body::Body;
 use super::refusal::Refusal;
 use super::reply::{self, Asker};
+use crate::audit::CallId;
 use crate::forward::Shared;
-use crate::identity::{self, Caller, Resource, Tokens, now};
+use crate::identity::{self, Caller, Proven, Resource, Tokens, now};
 use crate::listener::{Document, Place, Visit, read_body};
 use crate::snapshot::Snapshot;
 use crate::task::{Task, Terms, Unopened, Wish, hop_header};
@@ -20,19 +22,45 @@ const WISH_MOST: usize = 16 * 1024;
 /// Answers a visit.
 pub(super) async fn answer(shared: &Shared, tokens: &Tokens, visit: Visit) -> Response<Body> {
     let snapshot = shared.live.snapshot();
-    let mut answer = match &visit.place {
-        Place::Document(document) => document_of(&snapshot, document),
-        Place::Tasks(_) => match tasks(shared, tokens, &snapshot, visit).await {
-            Ok(answer) => answer,
-            Err(refusal) => {
-                tracing::info!(target: "hopgate::call", refused = refusal.kind().name(), reason = refusal.reason(),
-                    "visit refused");
-                reply::refuse(&refusal, &Asker::default())
-            }
-        },
+    let mut answer = match visit.place {
+        Place::Document(ref document) => document_of(&snapshot, document),
+        Place::Tasks(_) => tasks(shared, tokens, &snapshot, visit).await,
     };
     let fresh = HeaderValue::from_static("no-store");
     answer.headers_mut().entry(CACHE_CONTROL).or_insert(fresh);
+    answer
+}
+
+/// A principal's own tasks, whatever is asked of them; a refusal is told to operators with who asked.
+async fn tasks(
+    shared: &Shared,
+    tokens: &Tokens,
+    snapshot: &Snapshot,
+    visit: Visit,
+) -> Response<Body> {
+    let call = CallId::new();
+    let resource = Resource::Gateway;
+    let proven = identity::prove(&visit.head, &visit.peer, resource, snapshot, tokens).await;
+    let (caller, served) = match proven {
+        Ok(proven) => {
+            let caller = proven.caller.clone();
+            (
+                Some(caller),
+                own_tasks(shared, snapshot, proven, visit).await,
+            )
+        }
+        Err(refusal) => (None, Err(refusal)),
+    };
+    let mut answer = served.unwrap_or_else(|refusal| {
+        let who = caller.as_ref().map(|caller| &caller.principal);
+        tracing::info!(target: "hopgate::call", call = %call, agent = who.map(|who| &*who.agent),
+            subject = who.map(|who| &*who.subject), refused = refusal.kind().name(), reason = refusal.reason(),
+            "visit refused");
+        reply::refuse(&refusal, &Asker::default())
+    });
+    if let Some(id) = call.header() {
+        answer.headers_mut().insert(CALL, id);
+    }
     answer
 }
 
@@ -68,19 +96,15 @@ fn issuer(snapshot: &Snapshot) -> Response<Body> {
 }
 
 /// A principal's own tasks: no other's can be seen, opened or ended here.
-async fn tasks(
+async fn own_tasks(
     shared: &Shared,
-    tokens: &Tokens,
     snapshot: &Snapshot,
+    proven: Proven,
     visit: Visit,
 ) -> Result<Response<Body>, Refusal> {
     let Visit {
-        place,
-        head,
-        body,
-        peer,
+        place, head, body, ..
     } = visit;
-    let proven = identity::prove(&head, &peer, Resource::Gateway, snapshot, tokens).await?;
     let caller = proven.caller;
     let own = Some(&*caller.principal);
     let id = match place {

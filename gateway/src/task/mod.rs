@@ -281,19 +281,8 @@ pub(crate) fn hop_header(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
 /// Where a session's memory is kept: its owner's parts and the server's id, none of which can hold the separator.
 fn key(owner: Owner<'_>, upstream_id: Option<&HeaderValue>) -> Vec<u8> {
     let id = upstream_id.map(HeaderValue::as_bytes).unwrap_or_default();
-    [
-        owner.principal.agent.as_bytes(),
-        owner.principal.subject.as_bytes(),
-        owner
-            .principal
-            .user
-            .as_deref()
-            .unwrap_or_default()
-            .as_bytes(),
-        owner.server.as_bytes(),
-        id,
-    ]
-    .join(&0)
+    let [agent, subject, user] = owner.principal.parts();
+    [agent, subject, user, owner.server.as_bytes(), id].join(&0)
 }
 
 /// Event ids are the server's own within a session; without one they were sealed on their way out.

@@ -174,18 +174,8 @@ fn associated(owner: Owner<'_>, kind: Kind<'_>) -> Vec<u8> {
         Kind::State(digest) => (3, digest),
         Kind::Task => (4, b""),
     };
-    let parts = [
-        owner.principal.agent.as_bytes(),
-        owner.principal.subject.as_bytes(),
-        owner
-            .principal
-            .user
-            .as_deref()
-            .unwrap_or_default()
-            .as_bytes(),
-        owner.server.as_bytes(),
-        bound,
-    ];
+    let [agent, subject, user] = owner.principal.parts();
+    let parts = [agent, subject, user, owner.server.as_bytes(), bound];
     let mut data = Vec::with_capacity(1 + parts.iter().map(|part| part.len() + 8).sum::<usize>());
     data.push(tag);
     for part in parts {

@@ -155,6 +155,8 @@ pub struct Metrics {
     pub connections: Gauge,
     /// Open streams.
     pub streams: Gauge,
+    /// Open tasks.
+    pub tasks: Gauge,
     /// When the current snapshot was loaded, seconds since the epoch.
     pub loaded_at: Gauge,
 }
@@ -265,6 +267,8 @@ impl Metrics {
         self.connections
             .write("hopgate_connections", "Open client connections.", out);
         self.streams.write("hopgate_streams", "Open streams.", out);
+        self.tasks
+            .write("hopgate_tasks", "Open tasks, as last counted.", out);
         describe(
             out,
             "hopgate_snapshot_age_seconds",

@@ -69,6 +69,8 @@ pub enum Code {
     NoExpiry,
     /// Allows everything everywhere.
     AllowsEverything,
+    /// An identity that is no more than a secret somebody holds.
+    StaticKeys,
 }
 
 /// A place and what to say about it.
@@ -140,6 +142,7 @@ impl Code {
             Self::NoOwner => "no-owner",
             Self::NoExpiry => "no-expiry",
             Self::AllowsEverything => "allows-everything",
+            Self::StaticKeys => "static-keys",
         }
     }
 }

@@ -42,8 +42,18 @@ impl Resolver<'_> {
                 "spiffe" => self
                     .spiffe(entry, inner)
                     .map(|spiffe| Identity::Spiffe(Box::new(spiffe))),
-                _ => Some(Identity::Key(self.static_keys(inner.items("keys")))),
+                _ => {
+                    let message = format!(
+                        "`{name}` proves callers by keys that whoever holds them can use anywhere"
+                    );
+                    self.diagnostics.push(
+                        Diagnostic::warning(Code::StaticKeys, entry.key, message)
+                            .help("prefer `oidc` or `spiffe`; nothing else needs mending"),
+                    );
+                    Some(Identity::Key(self.static_keys(inner.items("keys"))))
+                }
             };
+            self.one_of_a_kind(inner, kind, &identities);
             if name == "spiffe" {
                 let message = format!(
                     "an identity cannot be named `{name}`: agents write it for something else"
@@ -56,6 +66,30 @@ impl Resolver<'_> {
             identities.extend(identity.map(|identity| (Arc::from(name), identity)));
         }
         identities
+    }
+
+    /// Of two identities for one issuer or trust domain nobody could say which a proof is of.
+    fn one_of_a_kind(&mut self, table: &Table, kind: &str, identities: &Identities) {
+        let key = match kind {
+            "oidc" => "issuer",
+            "spiffe" => "trust_domain",
+            _ => return,
+        };
+        let Some(value) = table.value(key) else {
+            return;
+        };
+        let same = identities.iter().find(|(_, other)| match other {
+            Identity::Oidc(oidc) => Some(oidc.issuer.as_str()) == value.text(),
+            Identity::Spiffe(spiffe) => Some(spiffe.trust_domain.as_str()) == value.text(),
+            _ => false,
+        });
+        if let Some((other, _)) = same {
+            let message = format!("`{other}` has the same `{key}`");
+            self.diagnostics.push(
+                Diagnostic::error(Code::Duplicate, value.span, message)
+                    .help("make one identity of them; `audience` takes a list"),
+            );
+        }
     }
 
     /// A key of another kind does nothing here, and the operator should know.
