@@ -1,9 +1,9 @@
 //! Proofs that a caller holds the key its token is bound to (RFC 9449), each good for one request.
 
-use super::jwt::{Algorithm, Fault, Key, decode, head, object, split, thumbprint};
+use super::jwt::{Algorithm, Fault, Key, head, object, split, thumbprint};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -120,16 +120,18 @@ fn plain(url: &str) -> Option<Url> {
     Some(url)
 }
 
+/// The digest of the body, written as the header `Content-Digest` writes it (RFC 9530).
 fn content(claims: &Map<String, Value>) -> Result<Option<[u8; 32]>, Fault> {
-    let fault = Fault::Claim("content_digest");
-    match claims.get("content_digest") {
-        None => Ok(None),
-        Some(Value::String(text)) => {
-            let bytes = decode(text).map_err(|_| fault.clone())?;
-            bytes.try_into().map(Some).map_err(|_| fault)
-        }
-        Some(_) => Err(fault),
-    }
+    let Some(value) = claims.get("content_digest") else {
+        return Ok(None);
+    };
+    let text = value.as_str().and_then(|text| {
+        let text = text.strip_prefix("sha-256=:")?;
+        text.strip_suffix(':')
+    });
+    let bytes = text.and_then(|text| STANDARD.decode(text).ok());
+    let digest = bytes.and_then(|bytes| bytes.try_into().ok());
+    digest.map(Some).ok_or(Fault::Claim("content_digest"))
 }
 
 // === impl Replays ===
@@ -172,5 +174,36 @@ impl Replays {
         }
         seen.proofs.insert(print, until);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SHA256, URL_SAFE_NO_PAD, content};
+    use base64::Engine as _;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn a_body_is_named_as_the_mcp_profile_names_it() {
+        let read = |value: Value| content(json!({ "content_digest": value }).as_object().unwrap());
+        // The example of the profile, and of RFC 9530 before it.
+        let example = "sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:";
+        let digest = read(json!(example)).unwrap().unwrap();
+        let body = br#"{"hello": "world"}"#;
+        assert_eq!(digest, super::digest(&SHA256, body).as_ref());
+        assert_eq!(content(&serde_json::Map::new()), Ok(None));
+        for bad in [
+            json!(URL_SAFE_NO_PAD.encode(digest)),
+            json!(example.trim_end_matches(':')),
+            json!(example.replace('=', "")),
+            json!(example.replace("256", "512")),
+            json!("sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE:"),
+            json!("sha-256=:X48E:"),
+            json!("sha-256=::"),
+            json!([example]),
+            json!(null),
+        ] {
+            assert!(read(bad.clone()).is_err(), "{bad}");
+        }
     }
 }
