@@ -117,7 +117,30 @@ fn plain(url: &str) -> Option<Url> {
     let mut url = Url::parse(url).ok()?;
     url.set_query(None);
     url.set_fragment(None);
+    let path = least_encoded(url.path());
+    url.set_path(&path);
     Some(url)
+}
+
+/// A path that encodes only what must be, and that in capitals (RFC 3986, 6.2.2).
+fn least_encoded(path: &str) -> String {
+    let mut parts = path.split('%');
+    let mut least = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let hex = part.get(..2);
+        let hex = hex.filter(|hex| hex.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        let byte = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        let rest = part.get(2..).unwrap_or_default();
+        match byte {
+            Some(byte) if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => {
+                least.push(char::from(byte));
+                least.push_str(rest);
+            }
+            Some(byte) => least.push_str(&format!("%{byte:02X}{rest}")),
+            None => least.push_str(&format!("%{part}")),
+        }
+    }
+    least
 }
 
 /// The digest of the body, written as the header `Content-Digest` writes it (RFC 9530).
@@ -179,9 +202,36 @@ impl Replays {
 
 #[cfg(test)]
 mod tests {
-    use super::{SHA256, URL_SAFE_NO_PAD, content};
+    use super::{SHA256, URL_SAFE_NO_PAD, content, plain};
     use base64::Engine as _;
     use serde_json::{Value, json};
+
+    #[test]
+    fn two_spellings_of_a_url_are_one() {
+        let check = |one: &str, other: &str, same: bool| {
+            assert_eq!(plain(one) == plain(other), same, "{one} {other}");
+        };
+        let url = "https://gate.example/servers/a~b/mcp";
+        check(url, "HTTPS://Gate.Example:443/servers/a~b/mcp", true);
+        check(url, "https://gate.example/servers/%61%7eb/mcp", true);
+        check(url, "https://gate.example/x/../servers/a~b/mcp?q#f", true);
+        check(
+            "https://g.example/a%c3%a4",
+            "https://g.example/a%C3%A4",
+            true,
+        );
+        check("https://g.example/aä", "https://g.example/a%C3%A4", true);
+        check("https://g.example", "https://g.example/", true);
+        check(url, "https://gate.example/servers/a~b/mcp/", false);
+        check(url, "https://gate.example/servers/A~b/mcp", false);
+        check(url, "https://gate.example:444/servers/a~b/mcp", false);
+        check(url, "http://gate.example/servers/a~b/mcp", false);
+        check(url, "https://gate.example./servers/a~b/mcp", false);
+        check("https://g.example/a/b", "https://g.example/a%2Fb", false);
+        check("https://g.example/a%b", "https://g.example/a%0b", false);
+        check("https://g.example/a%25", "https://g.example/a%", false);
+        check("https://g.example/%2561", "https://g.example/a", false);
+    }
 
     #[test]
     fn a_body_is_named_as_the_mcp_profile_names_it() {
