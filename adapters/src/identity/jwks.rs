@@ -5,6 +5,8 @@
 
 use super::jwt::{Algorithm, Key, KeySet};
 use crate::egress::{Fetcher, Identity, embedded, is_public};
+use crate::wire;
+use crate::wire::scan::Bounds;
 use arc_swap::ArcSwapOption;
 use ipnet::IpNet;
 use serde_json::Value;
@@ -79,6 +81,12 @@ struct Tries {
 
 /// The largest document an issuer may publish.
 const DOCUMENT_MOST: usize = 256 * 1024;
+/// Metadata is flat.
+const BOUNDS: Bounds = Bounds {
+    depth: 16,
+    members: 10_000,
+    number: 64,
+};
 /// How long one document may take.
 const DEADLINE: Duration = Duration::from_secs(5);
 /// How long a caller waits for the first keys.
@@ -250,6 +258,7 @@ impl KeySource {
     }
 
     fn read(&self, document: &[u8]) -> Result<Url, String> {
+        wire::sound(document, &BOUNDS).map_err(|_| "is no sound JSON".to_owned())?;
         let document: Value =
             serde_json::from_slice(document).map_err(|_| "is no JSON".to_owned())?;
         let text = |name: &str| document.get(name).and_then(Value::as_str);
