@@ -29,14 +29,6 @@ pub struct Replays {
     most: usize,
 }
 
-#[derive(Debug, Default)]
-struct Seen {
-    /// Until when each could be sent again.
-    proofs: HashMap<[u8; 32], u64>,
-    /// The second in which what could not was last let go of: a flood must not make each request look at all.
-    swept: u64,
-}
-
 /// Why a proof is not believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ReplayFault {
@@ -46,6 +38,14 @@ pub enum ReplayFault {
     /// There is no room to remember it.
     #[error("no further proof can be remembered")]
     Full,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    /// Each with the second from which it can be forgotten.
+    proofs: HashMap<[u8; 32], u64>,
+    /// When forgetting was last tried: once a second is enough, and a walk through all of them is not cheap.
+    swept: Option<u64>,
 }
 
 /// How far from now a proof may have been made, in seconds.
@@ -114,6 +114,10 @@ fn own(
 
 /// A URL as two writers of it agree on, without query and fragment.
 fn plain(url: &str) -> Option<Url> {
+    // A parser of URLs drops some of these without a word.
+    if url.contains(|c: char| c.is_control() || c.is_whitespace()) {
+        return None;
+    }
     let mut url = Url::parse(url).ok()?;
     url.set_query(None);
     url.set_fragment(None);
@@ -188,8 +192,8 @@ impl Replays {
         if seen.proofs.get(&print).is_some_and(|until| now < *until) {
             return Err(ReplayFault::Used);
         }
-        if seen.proofs.len() >= self.most && seen.swept < now {
-            seen.swept = now;
+        if seen.proofs.len() >= self.most && seen.swept != Some(now) {
+            seen.swept = Some(now);
             seen.proofs.retain(|_, until| now < *until);
         }
         if seen.proofs.len() >= self.most {

@@ -183,7 +183,10 @@ impl KeySource {
 
     /// Why a key is not known.
     fn fault(&self) -> KeyFault {
-        let why = self.tries().why.clone();
+        let mut why = self.tries().why.clone();
+        if why.is_empty() {
+            "no answer yet".clone_into(&mut why);
+        }
         match self.age() {
             None => KeyFault::Cold(why),
             Some(age) if age >= self.settings.stale => KeyFault::Stale(why),

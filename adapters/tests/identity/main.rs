@@ -8,6 +8,7 @@
 
 mod claims;
 
+mod dpop;
 mod forge;
 mod headers;
 mod instants;
@@ -15,6 +16,7 @@ mod keys;
 mod outages;
 mod peer;
 
+mod replays;
 mod sets;
 mod sources;
 mod storms;
