@@ -1,9 +1,9 @@
 //! Proofs that a caller holds the key its token is bound to (RFC 9449), each good for one request.
 
-use super::jwt::{Algorithm, Fault, Key, decode, head, object, split, thumbprint};
+use super::jwt::{Algorithm, Fault, Key, head, object, split, thumbprint};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -121,19 +121,44 @@ fn plain(url: &str) -> Option<Url> {
     let mut url = Url::parse(url).ok()?;
     url.set_query(None);
     url.set_fragment(None);
+    let path = least_encoded(url.path());
+    url.set_path(&path);
     Some(url)
 }
 
-fn content(claims: &Map<String, Value>) -> Result<Option<[u8; 32]>, Fault> {
-    let fault = Fault::Claim("content_digest");
-    match claims.get("content_digest") {
-        None => Ok(None),
-        Some(Value::String(text)) => {
-            let bytes = decode(text).map_err(|_| fault.clone())?;
-            bytes.try_into().map(Some).map_err(|_| fault)
+/// A path that encodes only what must be, and that in capitals (RFC 3986, 6.2.2).
+fn least_encoded(path: &str) -> String {
+    let mut parts = path.split('%');
+    let mut least = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let hex = part.get(..2);
+        let hex = hex.filter(|hex| hex.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        let byte = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        let rest = part.get(2..).unwrap_or_default();
+        match byte {
+            Some(byte) if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => {
+                least.push(char::from(byte));
+                least.push_str(rest);
+            }
+            Some(byte) => least.push_str(&format!("%{byte:02X}{rest}")),
+            None => least.push_str(&format!("%{part}")),
         }
-        Some(_) => Err(fault),
     }
+    least
+}
+
+/// The digest of the body, written as the header `Content-Digest` writes it (RFC 9530).
+fn content(claims: &Map<String, Value>) -> Result<Option<[u8; 32]>, Fault> {
+    let Some(value) = claims.get("content_digest") else {
+        return Ok(None);
+    };
+    let text = value.as_str().and_then(|text| {
+        let text = text.strip_prefix("sha-256=:")?;
+        text.strip_suffix(':')
+    });
+    let bytes = text.and_then(|text| STANDARD.decode(text).ok());
+    let digest = bytes.and_then(|bytes| bytes.try_into().ok());
+    digest.map(Some).ok_or(Fault::Claim("content_digest"))
 }
 
 // === impl Replays ===
@@ -176,5 +201,63 @@ impl Replays {
         }
         seen.proofs.insert(print, until);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SHA256, URL_SAFE_NO_PAD, content, plain};
+    use base64::Engine as _;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn two_spellings_of_a_url_are_one() {
+        let check = |one: &str, other: &str, same: bool| {
+            assert_eq!(plain(one) == plain(other), same, "{one} {other}");
+        };
+        let url = "https://gate.example/servers/a~b/mcp";
+        check(url, "HTTPS://Gate.Example:443/servers/a~b/mcp", true);
+        check(url, "https://gate.example/servers/%61%7eb/mcp", true);
+        check(url, "https://gate.example/x/../servers/a~b/mcp?q#f", true);
+        check(
+            "https://g.example/a%c3%a4",
+            "https://g.example/a%C3%A4",
+            true,
+        );
+        check("https://g.example/aä", "https://g.example/a%C3%A4", true);
+        check("https://g.example", "https://g.example/", true);
+        check(url, "https://gate.example/servers/a~b/mcp/", false);
+        check(url, "https://gate.example/servers/A~b/mcp", false);
+        check(url, "https://gate.example:444/servers/a~b/mcp", false);
+        check(url, "http://gate.example/servers/a~b/mcp", false);
+        check(url, "https://gate.example./servers/a~b/mcp", false);
+        check("https://g.example/a/b", "https://g.example/a%2Fb", false);
+        check("https://g.example/a%b", "https://g.example/a%0b", false);
+        check("https://g.example/a%25", "https://g.example/a%", false);
+        check("https://g.example/%2561", "https://g.example/a", false);
+    }
+
+    #[test]
+    fn a_body_is_named_as_the_mcp_profile_names_it() {
+        let read = |value: Value| content(json!({ "content_digest": value }).as_object().unwrap());
+        // The example of the profile, and of RFC 9530 before it.
+        let example = "sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:";
+        let digest = read(json!(example)).unwrap().unwrap();
+        let body = br#"{"hello": "world"}"#;
+        assert_eq!(digest, super::digest(&SHA256, body).as_ref());
+        assert_eq!(content(&serde_json::Map::new()), Ok(None));
+        for bad in [
+            json!(URL_SAFE_NO_PAD.encode(digest)),
+            json!(example.trim_end_matches(':')),
+            json!(example.replace('=', "")),
+            json!(example.replace("256", "512")),
+            json!("sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE:"),
+            json!("sha-256=:X48E:"),
+            json!("sha-256=::"),
+            json!([example]),
+            json!(null),
+        ] {
+            assert!(read(bad.clone()).is_err(), "{bad}");
+        }
     }
 }

@@ -5,6 +5,8 @@
 
 use super::jwt::{Algorithm, Key, KeySet};
 use crate::egress::{Fetcher, Identity, embedded, is_public};
+use crate::wire;
+use crate::wire::scan::Bounds;
 use arc_swap::ArcSwapOption;
 use ipnet::IpNet;
 use serde_json::Value;
@@ -71,6 +73,7 @@ struct Kept {
 
 #[derive(Debug, Default)]
 struct Tries {
+    /// When the last one ended.
     last: Option<Instant>,
     /// Since the last success.
     failures: u32,
@@ -79,13 +82,19 @@ struct Tries {
 
 /// The largest document an issuer may publish.
 const DOCUMENT_MOST: usize = 256 * 1024;
+/// Metadata is flat.
+const BOUNDS: Bounds = Bounds {
+    depth: 16,
+    members: 10_000,
+    number: 64,
+};
 /// How long one document may take.
 const DEADLINE: Duration = Duration::from_secs(5);
 /// How long a caller waits for the first keys.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Keys that are in use are looked at anew this often.
 const REFRESH: Duration = Duration::from_secs(300);
-/// The least time between two fetches that callers cause.
+/// The least time between two fetches while there are keys.
 const APART: Duration = Duration::from_secs(30);
 /// The most time between two tries at an issuer that does not answer.
 const BACK_OFF_MOST: Duration = Duration::from_secs(30);
@@ -150,7 +159,7 @@ impl KeySource {
                 // Goes on when its caller leaves, or every caller of a slow issuer would begin anew.
                 tokio::spawn(async move {
                     // Why it failed is kept with the tries.
-                    let _ = source.fetch().await;
+                    source.fetch().await;
                     drop(turn);
                 });
             }
@@ -188,18 +197,31 @@ impl KeySource {
     /// Whether a caller may cause a fetch now.
     fn due(&self) -> bool {
         let tries = self.tries();
-        let apart = match self.age() {
+        tries.rest(self.apart(&tries)).is_zero()
+    }
+
+    /// How long the keys may stay as they are.
+    fn fresh_for(&self) -> Duration {
+        let tries = self.tries();
+        let wait = match tries.failures {
+            0 => REFRESH,
+            _ => self.apart(&tries),
+        };
+        tries.rest(wait)
+    }
+
+    fn apart(&self, tries: &Tries) -> Duration {
+        match self.age() {
             None => back_off(tries.failures),
             Some(_) => APART,
-        };
-        tries.last.is_none_or(|last| last.elapsed() >= apart)
+        }
     }
 
     /// Fetches the keys. What fails keeps those there are.
-    async fn fetch(&self) -> Result<(), String> {
-        self.tries().last = Some(Instant::now());
+    async fn fetch(&self) {
         let fetched = self.fetch_set().await;
         let mut tries = self.tries();
+        tries.last = Some(Instant::now());
         match fetched {
             Ok(set) => {
                 tries.failures = 0;
@@ -208,12 +230,10 @@ impl KeySource {
                 let at = Instant::now();
                 self.kept.store(Some(Arc::new(Kept { set, at })));
                 self.generation.fetch_add(1, Ordering::Release);
-                Ok(())
             }
             Err(why) => {
                 tries.failures = tries.failures.saturating_add(1);
-                tries.why.clone_from(&why);
-                Err(why)
+                tries.why = why;
             }
         }
     }
@@ -253,6 +273,7 @@ impl KeySource {
     }
 
     fn read(&self, document: &[u8]) -> Result<Url, String> {
+        wire::sound(document, &BOUNDS).map_err(|_| "is no sound JSON".to_owned())?;
         let document: Value =
             serde_json::from_slice(document).map_err(|_| "is no JSON".to_owned())?;
         let text = |name: &str| document.get(name).and_then(Value::as_str);
@@ -291,6 +312,16 @@ impl KeySource {
     }
 }
 
+// === impl Tries ===
+
+impl Tries {
+    /// What is left of a wait that began when the last one ended.
+    fn rest(&self, wait: Duration) -> Duration {
+        let past = self.last.map_or(wait, |last| last.elapsed());
+        wait.saturating_sub(past)
+    }
+}
+
 /// Looks at the keys anew ahead of need, until nobody holds their source any more.
 async fn keep_fresh(source: Weak<KeySource>) {
     loop {
@@ -298,15 +329,12 @@ async fn keep_fresh(source: Weak<KeySource>) {
             return;
         };
         let fetching = source.fetching.lock().await;
-        let wait = match source.age() {
-            // A caller has caused a fetch meanwhile.
-            Some(age) if age < REFRESH => REFRESH.saturating_sub(age),
-            _ => match source.fetch().await {
-                Ok(()) => REFRESH,
-                Err(_) => back_off(source.tries().failures),
-            },
-        };
+        // A caller may have been first.
+        if source.fresh_for().is_zero() {
+            source.fetch().await;
+        }
         drop(fetching);
+        let wait = source.fresh_for();
         drop(source);
         sleep(wait).await;
     }

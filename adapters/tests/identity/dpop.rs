@@ -4,6 +4,8 @@ use super::forge::{ALGORITHMS, NOW, Signer, b64, merged, shared};
 use adapters::identity::dpop::{Proof, check};
 use adapters::identity::jwt::{Algorithm, Fault, thumbprint};
 use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 const TOKEN: &str = "a.token.of.any.form";
@@ -141,6 +143,7 @@ fn urls() {
         "HTTPS://gw.example.org/mcp/files".to_owned(),
         "https://GW.example.org/mcp/files".to_owned(),
         "https://gw.example.org:443/mcp/files".to_owned(),
+        "https://gw.example.org/mcp/file%73".to_owned(),
         format!("{URL}?a=b"),
         format!("{URL}#part"),
     ];
@@ -160,7 +163,6 @@ fn urls() {
         "https://gw.example.org/mcp/files2",
         "https://gw.example.org/mcp//files",
         "https://gw.example.org/mcp%2ffiles",
-        "https://gw.example.org/mcp/file%73",
         "https://gw.example.org:8443/mcp/files",
         "https://gw.example.org.attacker.example/mcp/files",
         "https://gw.example.org@attacker.example/mcp/files",
@@ -247,11 +249,12 @@ fn instants_and_names() {
     assert_eq!(claiming(&json!({ "jti": long })).unwrap().id, long);
 }
 
+/// As the MCP profile of DPoP writes them, after RFC 9530.
 #[test]
 fn bodies() {
     let print = digest(&SHA256, b"body");
-    let said = b64(print.as_ref());
-    let found = claiming(&json!({ "content_digest": said }))
+    let said = STANDARD.encode(print);
+    let found = claiming(&json!({ "content_digest": format!("sha-256=:{said}:") }))
         .unwrap()
         .content;
     assert_eq!(found.unwrap(), print.as_ref());
@@ -259,11 +262,17 @@ fn bodies() {
         json!(null),
         json!(""),
         json!(7),
-        json!([said]),
-        json!(format!("{said}=")),
-        json!(format!("sha-256=:{said}:")),
-        json!(b64(&[0; 31])),
-        json!(b64(&[0; 33])),
+        json!([format!("sha-256=:{said}:")]),
+        json!(said),
+        json!(b64(print.as_ref())),
+        json!(format!("sha-256=:{}:", b64(print.as_ref()))),
+        json!(format!("sha-256={said}")),
+        json!(format!("sha-512=:{said}:")),
+        json!(format!("SHA-256=:{said}:")),
+        json!(format!(" sha-256=:{said}:")),
+        json!(format!("sha-256=:{said}:, sha-256=:{said}:")),
+        json!(format!("sha-256=:{}:", STANDARD.encode([0; 31]))),
+        json!(format!("sha-256=:{}:", STANDARD.encode([0; 33]))),
     ];
     for digest in refused {
         let found = claiming(&json!({ "content_digest": digest }));

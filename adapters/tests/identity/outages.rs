@@ -283,6 +283,30 @@ async fn a_warm_source_needs_no_caller() {
     assert_eq!(peer.fetches(), 2);
 }
 
+/// With keys to go on with there is no hurry: the refresh is no storm of its own.
+#[tokio::test]
+async fn a_refresh_that_fails_is_tried_again_twice_a_minute_at_most() {
+    let peer = Peer::open().await;
+    peer.publish(&[named("own")]);
+    let source = peer.source();
+    source.warm();
+    assert_eq!(ask(&source, "own").await, Ok(()));
+    peer.set(KEYS, Answer::text(503, ""));
+    let mut at = vec![0; peer.fetches()];
+    for second in 1..=480 {
+        later(1).await;
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        if second % 7 == 0 {
+            assert_eq!(ask(&source, "new").await, Err(KeyFault::Unknown));
+        }
+        at.resize(peer.fetches(), second);
+    }
+    assert!(at.len() > 8 && knows(&source, "own"));
+    for three in at.windows(3) {
+        assert!(three[2] - three[0] >= 60, "{at:?}");
+    }
+}
+
 async fn until(mut come: impl FnMut() -> bool) {
     for _ in 0..2000 {
         if come() {

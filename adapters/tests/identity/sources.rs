@@ -83,6 +83,13 @@ async fn a_place_that_answers_with_something_else_is_passed_over() {
         Answer::json(&json!({ "issuer": peer.url(""), "jwks_uri": KEYS })),
         Answer::json(&json!({ "issuer": peer.url(""), "jwks_uri": [peer.url("/x")] })),
         Answer::json(&json!({ "jwks_uri": peer.url("/x") })),
+        Answer::text(
+            200,
+            &format!(
+                r#"{{"issuer":"https://attacker.example","issuer":"{0}","jwks_uri":"{0}/x"}}"#,
+                peer.url("")
+            ),
+        ),
         Answer::text(500, "{}"),
         Answer::with(302, &format!("location: {}\r\n", peer.url("/x")), b""),
         Answer::Raw(Vec::new()),
