@@ -8,6 +8,7 @@ use crate::egress::{Fetcher, Identity, embedded, is_public};
 use crate::wire;
 use crate::wire::scan::Bounds;
 use arc_swap::ArcSwapOption;
+use aws_lc_rs::digest::{SHA256, digest};
 use ipnet::IpNet;
 use serde_json::Value;
 use std::net::{IpAddr, Ipv4Addr};
@@ -69,6 +70,7 @@ pub enum KeyFault {
 struct Kept {
     set: KeySet,
     at: Instant,
+    print: [u8; 32],
 }
 
 #[derive(Debug, Default)]
@@ -169,7 +171,7 @@ impl KeySource {
         self.known(kid, algorithm).ok_or_else(|| self.fault())
     }
 
-    /// Different after each fetch that brought keys: what was verified before is verified anew.
+    /// Different after each fetch that brought other keys: what was verified before is verified anew.
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
@@ -223,13 +225,16 @@ impl KeySource {
         let mut tries = self.tries();
         tries.last = Some(Instant::now());
         match fetched {
-            Ok(set) => {
+            Ok((set, print)) => {
                 tries.failures = 0;
                 tries.why = String::new();
                 drop(tries);
                 let at = Instant::now();
-                self.kept.store(Some(Arc::new(Kept { set, at })));
-                self.generation.fetch_add(1, Ordering::Release);
+                let kept = Some(Arc::new(Kept { set, at, print }));
+                let before = self.kept.swap(kept);
+                if before.is_none_or(|before| before.print != print) {
+                    self.generation.fetch_add(1, Ordering::Release);
+                }
             }
             Err(why) => {
                 tries.failures = tries.failures.saturating_add(1);
@@ -238,7 +243,8 @@ impl KeySource {
         }
     }
 
-    async fn fetch_set(&self) -> Result<KeySet, String> {
+    /// The keys as they are published now, and a digest of how they are written.
+    async fn fetch_set(&self) -> Result<(KeySet, [u8; 32]), String> {
         let url = match &self.settings.jwks {
             Some(url) => url.clone(),
             None => self.discover().await?,
@@ -252,7 +258,9 @@ impl KeySource {
         if set.is_empty() {
             return Err("it publishes no key of use".to_owned());
         }
-        Ok(set)
+        let mut print = [0; 32];
+        print.copy_from_slice(digest(&SHA256, &document).as_ref());
+        Ok((set, print))
     }
 
     /// Where the issuer's own metadata says its keys are. A place that answers with something else is passed over: many

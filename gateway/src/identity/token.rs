@@ -68,8 +68,8 @@ const KNOWN_MOST: usize = 50_000;
 const KNOWN_FOR: u64 = 60;
 /// Proofs of keys remembered at once; when none can be forgotten, no further one is believed.
 const REPLAYS_MOST: usize = 200_000;
-/// How long a proof of a key could be sent again.
-const REPLAY_WINDOW: u64 = 11 * 60;
+/// How long after it was made a proof of a key could be sent again.
+const REPLAY_WINDOW: u64 = 5 * 60 + 1;
 
 /// The token of a request.
 ///
@@ -220,7 +220,7 @@ impl Tokens {
                 &proof.thumbprint,
                 &proof.id,
                 now,
-                now.saturating_add(REPLAY_WINDOW),
+                proof.issued.saturating_add(REPLAY_WINDOW),
             )
             .map_err(|why| Fault::unbound(format!("the proof of the key: {why}")))?;
         Ok(proof.content)

@@ -16,6 +16,7 @@ mod scopes;
 mod spiffe;
 mod tasks;
 mod tokens;
+mod wycheproof;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::Value;
