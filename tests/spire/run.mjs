@@ -1,9 +1,10 @@
 #!/usr/bin/env node
-// SPIFFE against a real SPIRE: what the gateway's source of identities makes of a server and an agent nobody wrote for it.
+// SPIFFE against a real SPIRE: what the gateway makes of a server and an agent nobody wrote for it.
 //
-//   run.mjs --probe target/debug/examples/spiffe-probe
+//   run.mjs [--probe target/debug/examples/spiffe-probe] [--binary target/debug/hopgate]
 //
-// The tests share one SPIRE and run in order, each from the state the one before has left.
+// With the probe, its source of identities by itself; with the binary, the gateway as agents meet it (cases.mjs).
+// The tests of each share one SPIRE and run in order, each from the state the one before has left.
 import { spawn } from 'node:child_process';
 import crypto from 'node:crypto';
 import fs from 'node:fs';
@@ -12,9 +13,10 @@ import path from 'node:path';
 import readline from 'node:readline';
 import { parseArgs } from 'node:util';
 import { stopAll } from '../conformance/processes.mjs';
+import { build, CASES } from './cases.mjs';
 import { startSpire, until } from './spire.mjs';
 
-const { values: options } = parseArgs({ options: { probe: { type: 'string' } } });
+const { values: options } = parseArgs({ options: { probe: { type: 'string' }, binary: { type: 'string' }, keep: { type: 'boolean' } } });
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hopgate-'));
 const TRUST_DOMAIN = 'example.org';
 const PARTNER = 'partner.example';
@@ -146,32 +148,52 @@ const TESTS = {
   },
 };
 
-async function main() {
-  if (!options.probe) throw new Error('--probe FILE');
-  options.probe = path.resolve(options.probe);
-  const spire = await startSpire(folder, { trustDomain: TRUST_DOMAIN });
-  const probe = startProbe(options.probe, spire.endpoint);
-  const counts = { passed: 0, failed: 0 };
-  const shared = { spire, probe, entries: {} };
-  for (const [name, test] of Object.entries(TESTS)) {
+const counts = { passed: 0, failed: 0 };
+
+// Runs tests in order; whether all passed.
+async function judge(tests, world) {
+  let all = true;
+  for (const [name, test] of Object.entries(tests)) {
     const began = Date.now();
     try {
-      await test(shared);
+      await test(world);
       counts.passed += 1;
       console.log(`PASS ${name} (${Date.now() - began} ms)`);
     } catch (error) {
+      all = false;
       counts.failed += 1;
       console.log(`FAIL ${name}: ${error.message}`);
     }
   }
-  if (counts.failed) console.log(`${spire.logs()}\nstate: ${JSON.stringify(await probe.state())}`);
+  return all;
+}
+
+async function source(binary) {
+  const spire = await startSpire(path.join(folder, 'source'), { trustDomain: TRUST_DOMAIN });
+  const probe = startProbe(binary, spire.endpoint);
+  if (!(await judge(TESTS, { spire, probe, entries: {} }))) console.log(`${spire.logs()}\nstate: ${JSON.stringify(await probe.state())}`);
   probe.stop();
   await spire.stop();
+}
+
+async function gateway(binary) {
+  const world = await build(binary, folder);
+  if (!(await judge(CASES, world))) console.log(`${world.spire.logs()}\n${fs.readFileSync(world.gateway.log, 'utf8').slice(-3000)}`);
+  await world.stop();
+}
+
+async function main() {
+  const { probe, binary } = options;
+  if (!probe && !binary) throw new Error('--probe FILE or --binary FILE');
+  if (probe) await source((options.probe = path.resolve(probe)));
+  if (binary) await gateway(path.resolve(binary));
   console.log(`${counts.passed} passed, ${counts.failed} failed`);
   process.exitCode = counts.failed ? 1 : 0;
 }
 
 try { await main(); } catch (error) { console.error(`spire: ${error.stack}`); process.exitCode = 2; } finally {
   await stopAll();
-  fs.rmSync(folder, { recursive: true, force: true });
+  if (options.keep) console.log(`logs: ${folder}`);
+  else fs.rmSync(folder, { recursive: true, force: true });
 }
+process.exit();

@@ -60,7 +60,7 @@ agent {
 }
 plugins {
   NodeAttestor "join_token" { plugin_data {} }
-  KeyManager "memory" { plugin_data {} }
+  KeyManager "disk" { plugin_data { directory = "${place}/agent" } }
   WorkloadAttestor "unix" { plugin_data { discover_workload_path = true workload_size_limit = -1 } }
 }`;
 
@@ -79,20 +79,25 @@ export async function startSpire(folder, { trustDomain }) {
   const node = `spiffe://${trustDomain}/node`;
   const token = (await asJson('token', 'generate', '-spiffeID', node)).value;
   const args = ['run', '-config', file('agent.conf', agentConfig(place, trustDomain, port)), '-joinToken', token];
-  const agent = start(AGENT, args, { log: path.join(place, 'agent.log') });
   const socket = path.join(place, 'agent.sock');
-  await until('the SPIRE agent answers', () => { alive(agent); return run(AGENT, ['healthcheck', '-socketPath', socket]); });
+  let agent;
+  // A token is good once: an agent that starts again is known by the key it has kept.
+  const startAgent = async () => {
+    agent = start(AGENT, args, { log: path.join(place, 'agent.log') });
+    await until('the SPIRE agent answers', () => { alive(agent); return run(AGENT, ['healthcheck', '-socketPath', socket]); });
+  };
+  await startAgent();
 
   return {
     endpoint: `unix:${socket}`,
     // A program whose processes are a workload, wherever it lies.
     program: (binary) => ({ selector: `unix:path:${fs.realpathSync(binary)}` }),
     workload: (name) => workload(place, socket, name),
-    // `ttl` in seconds; a workload that federates gets those bundles, too. Gives the entry's id.
-    async register(id, { selector }, { x509 = 60, jwt = 60, federates = [] } = {}) {
-      const federation = federates.flatMap((domain) => ['-federatesWith', `spiffe://${domain}`]);
+    // Lives in seconds; a workload that federates gets those bundles, too; `dns` are names in its certificate. Gives the entry's id.
+    async register(id, { selector }, { x509 = 60, jwt = 60, federates = [], dns = [] } = {}) {
+      const more = [...federates.flatMap((domain) => ['-federatesWith', `spiffe://${domain}`]), ...dns.flatMap((name) => ['-dns', name])];
       const ttl = ['-x509SVIDTTL', String(x509), '-jwtSVIDTTL', String(jwt)];
-      const made = await asJson('entry', 'create', '-parentID', node, '-spiffeID', id, '-selector', selector, ...ttl, ...federation);
+      const made = await asJson('entry', 'create', '-parentID', node, '-spiffeID', id, '-selector', selector, ...ttl, ...more);
       const [{ status, entry }] = made.results;
       if (status.code !== 0) throw new Error(`no entry for ${id}: ${status.message}`);
       return entry.id;
@@ -110,6 +115,7 @@ export async function startSpire(folder, { trustDomain }) {
     },
     logs: () => ['server.log', 'agent.log'].map((name) => fs.readFileSync(path.join(place, name), 'utf8').slice(-2000)).join('\n'),
     stopAgent: () => stop(agent),
+    startAgent,
     async stop() { await stop(agent); await stop(server); },
   };
 }
