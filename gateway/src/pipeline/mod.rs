@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Inbound ─identify→ Identified ─read→ Read ─check→ Asked ─bind→ Bound ─decide→ Authorized
-//!         who                   what        rules        session       policy
+//!         who                   what        rules      task, chain     policy
 //!                     ─admit→ Admitted ─attach→ Credentialed ─intend→ Recorded ─send→ Forwarded
 //!                     places            credential             record           upstream
 //! ```
