@@ -90,6 +90,10 @@ async fn open<B: Board>(board: &B, body: Incoming) -> Answer {
     match board.tasks().open(&caller, None, &wish, &terms).await {
         Ok(view) => said(StatusCode::CREATED, &json!(view)),
         Err(Unopened::Wish(why)) => fault(StatusCode::BAD_REQUEST, why),
+        Err(Unopened::Many) => fault(
+            StatusCode::TOO_MANY_REQUESTS,
+            "the principal has too many open tasks",
+        ),
         Err(Unopened::Store(why)) => {
             tracing::error!("a task cannot be kept: {why}");
             fault(

@@ -30,6 +30,8 @@ pub enum Refusal {
     ChainUnknown(&'static str),
     /// A task that is not open, or not the caller's.
     TaskUnknown,
+    /// More tasks than one principal may have opened.
+    TasksFull,
     /// What must outlive the process cannot be written.
     Unkept,
     /// The task of the call ended while it ran.
@@ -162,7 +164,7 @@ impl Refusal {
             }
             Self::Denied(_) | Self::ScopesMissing { .. } => Refused::Rule,
             Self::ServerIsLegacy | Self::ServerIsModern => Refused::Era,
-            Self::StreamsFull | Self::Body(BodyFault::TooLarge) => Refused::Limit,
+            Self::StreamsFull | Self::TasksFull | Self::Body(BodyFault::TooLarge) => Refused::Limit,
             Self::Body(BodyFault::Slow) => Refused::Slow,
             Self::Draining => Refused::Draining,
             Self::UpstreamFailed(_) | Self::TimedOut => Refused::Upstream,
@@ -190,6 +192,7 @@ impl Refusal {
             Self::ChainTooDeep { most } => {
                 format!("an envelope of the chain allows at most {most} agents in it")
             }
+            Self::TasksFull => "the principal has as many open tasks as one may have".to_owned(),
             Self::Unkept => "what must outlive the process cannot be written; the log says why".to_owned(),
             Self::TaskUnknown => "the task it names is not open, or not the caller's".to_owned(),
             Self::ScopesMissing { rule, scopes, .. } => {

@@ -52,7 +52,7 @@ pub(crate) fn refuse(refusal: &Refusal, asker: &Asker) -> Response<Body> {
         Refusal::VerbUnknown => {
             headers.insert(ALLOW, HeaderValue::from_static("POST"));
         }
-        Refusal::StreamsFull | Refusal::Draining => {
+        Refusal::StreamsFull | Refusal::TasksFull | Refusal::Draining => {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         _ => {}
@@ -79,6 +79,7 @@ fn show(refusal: &Refusal, asker: &Asker) -> Shown {
         Refusal::ScopesMissing { .. } => at(StatusCode::FORBIDDEN, "Insufficient scope"),
         Refusal::ChainUnknown(_) => at(StatusCode::NOT_FOUND, "Chain not found"),
         Refusal::TaskUnknown => at(StatusCode::NOT_FOUND, "Task not found"),
+        Refusal::TasksFull => at(StatusCode::TOO_MANY_REQUESTS, "Too many open tasks"),
         Refusal::Unkept => at(StatusCode::SERVICE_UNAVAILABLE, "Not available"),
         Refusal::TaskOver(_) => at(StatusCode::GONE, "The task has ended"),
         Refusal::ServerUnknown => at(StatusCode::NOT_FOUND, "Not found"),

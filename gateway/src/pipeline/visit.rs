@@ -175,6 +175,7 @@ async fn open(
     match shared.tasks.open(caller, parent, &wish, &most).await {
         Ok(view) => Ok(shown(StatusCode::CREATED, &json!(view))),
         Err(Unopened::Wish(why)) => Err(Refusal::Invalid(why)),
+        Err(Unopened::Many) => Err(Refusal::TasksFull),
         Err(Unopened::Store(why)) => {
             tracing::error!("a task cannot be kept: {why}");
             Err(Refusal::Unkept)

@@ -141,6 +141,7 @@ impl Tasks {
             idle: asked(&wish.idle, most.idle)?,
         };
         let task = self.table.declare(caller, parent, &terms, now());
+        let task = task.ok_or(Unopened::Many)?;
         self.table.settled().await.map_err(Unopened::Store)?;
         Ok(View::of(&task))
     }
@@ -156,6 +157,8 @@ impl Tasks {
 pub(crate) enum Unopened {
     /// What was asked for cannot be.
     Wish(&'static str),
+    /// Its principal has too many.
+    Many,
     /// It cannot be kept.
     Store(String),
 }

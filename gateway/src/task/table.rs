@@ -20,6 +20,8 @@ pub(crate) struct Table {
     own: DashMap<Own, Arc<Task>>,
     /// By the digest of the session's key.
     sessions: DashMap<[u8; 32], Arc<Task>>,
+    /// How many tasks each principal has opened on purpose.
+    declared: DashMap<Arc<Principal>, usize>,
     /// The last that ended, for who asks how.
     past: Mutex<VecDeque<Arc<Task>>>,
     store: Option<Arc<Durable>>,
@@ -37,6 +39,8 @@ struct Own {
     actors: Arc<[Arc<str>]>,
 }
 
+/// How many tasks one principal may have opened on purpose: a crowd of one must not send others away.
+const DECLARED_MOST: usize = 1_000;
 /// How many ended tasks are remembered.
 const PAST_MOST: usize = 1_000;
 
@@ -52,6 +56,7 @@ impl Table {
             tasks: DashMap::new(),
             own: DashMap::new(),
             sessions: DashMap::new(),
+            declared: DashMap::new(),
             past: Mutex::default(),
             store,
             most: AtomicUsize::new(most),
@@ -133,17 +138,24 @@ impl Table {
         self.sessions.get(session).map(|task| Arc::clone(&task))
     }
 
-    /// Opens a task on purpose.
+    /// Opens a task on purpose; none where its principal has too many.
     pub(crate) fn declare(
         &self,
         caller: &Caller,
         parent: Option<&Arc<Task>>,
         terms: &Terms,
         now: u64,
-    ) -> Arc<Task> {
+    ) -> Option<Arc<Task>> {
+        let principal = Arc::clone(&caller.principal);
+        let mut many = self.declared.entry(principal).or_default();
+        if *many >= DECLARED_MOST {
+            return None;
+        }
+        *many += 1;
+        drop(many);
         let task = Arc::new(Task::new(caller, parent, Kind::Declared, terms, now));
         self.begin(&task, parent, now);
-        task
+        Some(task)
     }
 
     /// Ends a task and its children.
@@ -158,6 +170,12 @@ impl Table {
         if let Some(session) = &task.session {
             self.sessions
                 .remove_if(session, |_, other| other.id == task.id);
+        }
+        if task.kind == Kind::Declared {
+            self.declared.remove_if_mut(&task.principal, |_, many| {
+                *many = many.saturating_sub(1);
+                *many == 0
+            });
         }
         for child in task.orphan() {
             if let Some(child) = self.get(child) {
@@ -263,7 +281,13 @@ impl Table {
         let most = self.most.load(Ordering::Relaxed);
         let mut idle = self.snapshot();
         idle.retain(|task| task.open_calls() == 0);
-        idle.sort_by_key(|task| task.used.load(Ordering::Relaxed));
+        // What opens anew by itself goes first.
+        idle.sort_by_key(|task| {
+            (
+                task.kind == Kind::Declared,
+                task.used.load(Ordering::Relaxed),
+            )
+        });
         let surplus = self.tasks.len().saturating_sub(most) + most / 16;
         for task in idle.iter().take(surplus) {
             self.end(task, Cause::Crowded, now);
@@ -284,7 +308,12 @@ impl Table {
         };
         match (&task.session, task.kind) {
             (Some(session), _) => drop(self.sessions.insert(*session, Arc::clone(&task))),
-            (None, Kind::Declared) => {}
+            (None, Kind::Declared) => {
+                *self
+                    .declared
+                    .entry(Arc::clone(&task.principal))
+                    .or_default() += 1;
+            }
             (None, _) => drop(self.own.insert(Own::of(&task), Arc::clone(&task))),
         }
         self.tasks.insert(task.id, Arc::clone(&task));
@@ -334,5 +363,24 @@ impl Own {
             parent: task.parent,
             actors: task.chain.get(before..).unwrap_or_default().into(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::task::spoken_for;
+
+    #[test]
+    fn one_principal_cannot_crowd_the_others_out() {
+        let table = Table::load(None, 100_000);
+        let one = spoken_for(&Arc::from("one"), &crate::task::Wish::default());
+        let other = spoken_for(&Arc::from("other"), &crate::task::Wish::default());
+        let declare = |caller| table.declare(caller, None, &Terms::default(), 7);
+        let first = declare(&one).unwrap();
+        assert!((1..DECLARED_MOST).all(|_| declare(&one).is_some()));
+        assert!(declare(&one).is_none() && declare(&other).is_some());
+        table.end(&first, Cause::Closed, 7);
+        assert!(declare(&one).is_some() && declare(&one).is_none());
     }
 }
