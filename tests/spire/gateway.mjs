@@ -34,6 +34,9 @@ public_url = "https://127.0.0.1:${port}"
 data_dir = ${JSON.stringify(data)}
 tls = ${tls}
 
+[log]
+format = "json"
+
 [identities.mesh]
 kind = "spiffe"
 trust_domain = "${trustDomain}"
@@ -63,10 +66,10 @@ envelope = { tools = ["up/**", "side/**"] }
 export async function startGateway(binary, { trustDomain, endpoint, upstream, files }, folder, tag) {
   const [port, admin] = [await freePort(), await freePort()];
   const file = path.join(folder, `${tag}.toml`);
-  const tls = files ? `{ cert = ${JSON.stringify(files.cert)}, key = ${JSON.stringify(files.key)} }` : '{ svid = "mesh" }';
+  const tls = files ? `{ cert = ${JSON.stringify(files.cert)}, key = { file = ${JSON.stringify(files.key)} } }` : '{ svid = "mesh" }';
   fs.writeFileSync(file, config({ port, admin, data: path.join(folder, `data-${tag}`), trustDomain, endpoint, upstream, tls }));
   const log = path.join(folder, `${tag}.log`);
-  const child = start(binary, ['serve', '--config', file, '--format', 'json', '--log', 'info,hopgate=debug'], { cwd: folder, log });
+  const child = start(binary, ['serve', '--config', file, '--log', 'info,hopgate=debug'], { cwd: folder, log });
   await waitHttp(`http://127.0.0.1:${admin}/healthz`, child, { ok: true });
   const lines = () => fs.readFileSync(log, 'utf8').split('\n').flatMap((line) => { try { return [JSON.parse(line)]; } catch { return []; } });
   return {

@@ -155,6 +155,24 @@ async fn a_withdrawn_svid_is_gone_and_bundles_stay() {
 }
 
 #[tokio::test]
+async fn a_denial_that_is_taken_back_withdraws_nothing() {
+    let (folder, root) = (Folder::new(), Authority::new("root"));
+    let agent = Agent::new(&folder);
+    serve(&agent, &root, &root.leaf(OWN, |_| {}));
+    let source = source(&folder);
+    until("all", || accepts(&source, &root) && source.svid().is_some()).await;
+    agent.deny();
+    let denied = |text: String| text.contains("no identity issued");
+    until("the denial", || source.trouble().is_some_and(denied)).await;
+    sleep(Duration::from_secs(1)).await;
+    assert!(source.svid().is_some());
+    let own = root.leaf(OWN, |_| {});
+    serve(&agent, &root, &own);
+    until("its return", || shown(&source) == Some(own.der().to_vec())).await;
+    until("peace", || source.trouble().is_none()).await;
+}
+
+#[tokio::test]
 async fn an_agent_that_is_gone_is_believed_for_an_hour() {
     let (folder, root) = (Folder::new(), Authority::new("root"));
     let agent = Agent::new(&folder);

@@ -37,6 +37,13 @@ pub(crate) struct Mesh {
     keys: ArcSwapOption<Domains>,
 }
 
+/// Whose keys have verified a token.
+#[derive(Debug)]
+pub(crate) enum Signer {
+    Issuer(Arc<Issuer>),
+    Mesh(Arc<Mesh>),
+}
+
 /// The keys of each trust domain, and the state of the bundles they are of.
 type Domains = (u64, HashMap<Box<str>, Arc<KeySet>>);
 
@@ -201,5 +208,17 @@ impl Mesh {
         let found = sets.get(trust_domain).cloned();
         self.keys.store(Some(Arc::new((epoch, sets))));
         found
+    }
+}
+
+// === impl Signer ===
+
+impl Signer {
+    /// A number that is another one after every change of its keys.
+    pub(crate) fn state(&self) -> u64 {
+        match self {
+            Self::Issuer(issuer) => issuer.keys.generation(),
+            Self::Mesh(mesh) => mesh.source.epoch(),
+        }
     }
 }

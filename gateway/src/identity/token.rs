@@ -5,7 +5,7 @@
 
 use super::claims::meaning;
 use super::registry::Subject;
-use super::sources::{Issuer, Mesh};
+use super::sources::{Issuer, Mesh, Signer};
 use super::{Caller, Fault, Principal, Proof, Proven, Resource, in_time, now};
 use crate::config::Binding;
 use crate::pipeline::{Peer, Refusal};
@@ -50,7 +50,7 @@ struct Known {
     /// The snapshot under which its agent was found.
     epoch: u64,
     /// Whose keys verified it, and in which state they were.
-    keys: Option<(Arc<Issuer>, u64)>,
+    keys: Option<(Signer, u64)>,
     /// The last second at which it is known without being looked at again.
     until: u64,
     audience: Box<[String]>,
@@ -232,7 +232,7 @@ impl Tokens {
 impl Known {
     /// Whether nothing has happened since that could make it another's, or nobody's.
     fn stands(&self, snapshot: &Snapshot, now: u64) -> bool {
-        let same = |(issuer, state): &(Arc<Issuer>, u64)| issuer.keys.generation() == *state;
+        let same = |(signer, state): &(Signer, u64)| signer.state() == *state;
         self.epoch == snapshot.epoch && now <= self.until && self.keys.as_ref().is_none_or(same)
     }
 }
@@ -263,7 +263,7 @@ async fn verify(token: &str, request: &Request<'_>, now: u64) -> Result<Known, R
             .verify(&issuer.rules, &key, now)
             .map_err(|why| unproven(Fault::bad(format!("the token: {why}"))))?;
         let known = of_issuer(issuer, &claims, request, now)?;
-        let keys = Some((Arc::clone(issuer), state));
+        let keys = Some((Signer::Issuer(Arc::clone(issuer)), state));
         return Ok(Known { keys, ..known });
     }
     let id = unverified
@@ -275,6 +275,7 @@ async fn verify(token: &str, request: &Request<'_>, now: u64) -> Result<Known, R
             "the token is of an issuer that is not configured",
         )));
     };
+    let state = mesh.source.epoch();
     let keys = mesh.keys(id.trust_domain());
     let key = keys
         .as_ref()
@@ -286,7 +287,9 @@ async fn verify(token: &str, request: &Request<'_>, now: u64) -> Result<Known, R
     let claims = unverified
         .verify(&mesh.rules(), key, now)
         .map_err(|why| unproven(Fault::bad(format!("the JWT-SVID: {why}"))))?;
-    of_mesh(mesh, id, &claims, request, now)
+    let known = of_mesh(mesh, id, &claims, request, now)?;
+    let keys = Some((Signer::Mesh(Arc::clone(mesh)), state));
+    Ok(Known { keys, ..known })
 }
 
 /// Who the bearer of an issuer's token is.

@@ -1,7 +1,7 @@
 //! Bundles and the own SVID from the SPIFFE Workload API: three streams, each opened again when it ends.
 //!
-//! Withdrawal: when the agent says that no identity is issued to the gateway (its entry was deleted), the own SVID is
-//! dropped at once. Bundles are then kept until they are stale, as when the agent cannot be reached: that the gateway may
+//! Withdrawal: when the agent keeps saying that no identity is issued to the gateway (its entry was deleted), the own SVID
+//! is dropped. Bundles are then kept until they are stale, as when the agent cannot be reached: that the gateway may
 //! not show an identity says nothing about those of others. A trust domain missing from a new answer is dropped at once.
 
 use super::bundle::{Authorities, JwtAuthorities};
@@ -25,6 +25,9 @@ const FIRST_ANSWER: Duration = Duration::from_secs(10);
 /// Before the second attempt; doubled for each that follows.
 const PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// How long a denial must stand to withdraw the own SVID. An agent that has to replace what a tainted authority has
+/// signed denies whatever it has not replaced yet.
+const DENIAL: Duration = Duration::from_secs(5);
 
 /// One of the streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,24 +64,30 @@ pub(super) fn check(endpoint: &str) -> Result<(), String> {
 pub(super) async fn watch(feed: Feed, endpoint: String, source: Weak<Source>) {
     let mut lost = Instant::now();
     let mut pause = PAUSE;
+    let mut denied = None;
     loop {
         let mut heard = false;
         let end = feed.follow(&endpoint, &source, &mut heard).await;
         if heard {
-            (lost, pause) = (Instant::now(), PAUSE);
+            (lost, pause, denied) = (Instant::now(), PAUSE, None);
         }
         let Some(held) = source.upgrade() else { return };
-        let (why, denied) = match end {
+        let why = match end {
             End::Dropped => return,
-            End::Denied(why) => (why, true),
-            End::Lost(why) => (why, false),
+            End::Denied(why) => {
+                denied.get_or_insert_with(Instant::now);
+                why
+            }
+            End::Lost(why) => why,
         };
         held.note(
             feed.name(),
             Some(format!("{} ({endpoint}): {why}", feed.name())),
         );
         match feed {
-            Feed::Svid if denied => held.set_svid(None),
+            Feed::Svid if denied.is_some_and(|since| since.elapsed() >= DENIAL) => {
+                held.set_svid(None);
+            }
             // An SVID that is not renewed ends by itself.
             Feed::Svid => {}
             Feed::X509Bundles if lost.elapsed() >= STALE => held.set_x509(&HashMap::new()),
