@@ -1,5 +1,6 @@
 //! One loaded configuration, compiled and immutable: a call takes it once, and every record carries its digest.
 
+use crate::admin::Readiness;
 use crate::cli::serve::Configured;
 use crate::config::{Config, Server as Settings};
 use crate::forward::Eras;
@@ -79,7 +80,7 @@ impl Configured for Snapshot {
         &self.config
     }
 
-    fn unready(&self) -> Vec<String> {
-        self.sources.unready()
+    fn readiness(&self) -> Readiness {
+        self.sources.readiness(&self.config)
     }
 }

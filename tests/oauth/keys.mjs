@@ -111,7 +111,8 @@ export const keys = {
       assert.equal((await call(gateway.url(), await forged())).status, 401, 'a token of an unknown key');
     }
     assert.equal(said(await call(gateway.url(), unused)), 'hello', 'a token not seen before, of a known key');
-    const cold = await gate('cold');
+    const cold = await gate('cold', '', false);
+    assert.equal(await cold.readiness(), 503, 'who can verify nobody is not ready');
     const answer = await call(cold.url(), everywhere);
     assert([401, 503].includes(answer.status), `no keys, no call: ${answer.status}`);
     await cold.stop();

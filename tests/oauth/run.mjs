@@ -28,7 +28,7 @@ async function build() {
   const [issuer, foreign] = [await startIssuer(folder, 'issuer'), await startIssuer(folder, 'foreign')];
   const upstream = await startRecorder((await startServer('ts-v2', folder, 'ts')).url);
   const binary = path.resolve(options.binary);
-  const gate = (tag, more) => startGateway(binary, { issuer: issuer.url, upstream: upstream.url, more }, folder, tag);
+  const gate = (tag, more, ready) => startGateway(binary, { issuer: issuer.url, upstream: upstream.url, more, ready }, folder, tag);
   const gateway = await gate('gateway');
   const token = (client, more = {}) => issuer.token(client, { resource: gateway.url(), scope: 'tools:read', ...more });
   return { issuer, foreign, upstream, gateway, gate, token };

@@ -134,17 +134,19 @@ ${rule('reporting', ['up/work_report'], ['tools:read', 'tools:write'])}
 ${rule('writing beside', ['side/work_count'], ['tools:read', 'tools:write'])}`;
 
 // Starts `hopgate serve`; `more` is TOML for the identity.
-export async function startGateway(binary, { issuer, upstream, more }, folder, tag) {
+export async function startGateway(binary, { issuer, upstream, more, ready = true }, folder, tag) {
   const [port, admin] = [await freePort(), await freePort()];
   const file = path.join(folder, `${tag}.toml`);
   const write = (changes) => fs.writeFileSync(file, config({ port, admin, data: path.join(folder, `data-${tag}`), issuer, upstream, more, ...changes }));
   write();
   const child = start(binary, ['serve', '--config', file], { cwd: folder, log: path.join(folder, `${tag}.log`) });
-  await waitHttp(`http://127.0.0.1:${admin}/readyz`, child, { ok: true });
+  await waitHttp(`http://127.0.0.1:${admin}/${ready ? 'readyz' : 'healthz'}`, child, { ok: true });
+  const readiness = async () => (await send(`http://127.0.0.1:${admin}/readyz`)).status;
   const origin = `http://127.0.0.1:${port}`;
   return {
     origin,
     child,
+    readiness,
     url: (server = 'up') => `${origin}/servers/${server}/mcp`,
     reload: (changes) => { write(changes); process.kill(child.pid, 'SIGHUP'); },
     stop: () => stop(child),

@@ -42,8 +42,13 @@ impl Gateway {
         }
     }
 
-    /// Starts with the configuration that stands at `place`.
+    /// Starts with the configuration that stands at `place`, and waits until it is ready.
     pub async fn at(place: Place) -> Result<Self, Ended> {
+        Self::until(place, &[200]).await
+    }
+
+    /// Starts with the configuration that stands at `place`, and waits until its readiness is one of `wanted`.
+    async fn until(place: Place, wanted: &[u16]) -> Result<Self, Ended> {
         let mut gateway = Self {
             child: spawn(&place),
             place,
@@ -57,7 +62,11 @@ impl Gateway {
                     stderr,
                 });
             }
-            if gateway.ready().await == Some(200) {
+            if gateway
+                .ready()
+                .await
+                .is_some_and(|status| wanted.contains(&status))
+            {
                 return Ok(gateway);
             }
             let text = || gateway.stderr().text();
@@ -71,14 +80,23 @@ impl Gateway {
     }
 
     /// Ends this process and starts another with the same configuration, ports and data.
-    pub async fn restart(mut self) -> Self {
+    pub async fn restart(self) -> Self {
+        self.again(&[200]).await
+    }
+
+    /// As `restart`, of one that may not be ready.
+    pub async fn restart_unready(self) -> Self {
+        self.again(&[200, 503]).await
+    }
+
+    async fn again(mut self, wanted: &[u16]) -> Self {
         if self.exited().is_none() {
             self.terminate().await;
         }
         let place = self.place.clone();
         // Its folder lives on.
         std::mem::forget(self);
-        Self::at(place)
+        Self::until(place, wanted)
             .await
             .unwrap_or_else(|ended| panic!("no restart: {ended:?}"))
     }

@@ -18,7 +18,6 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use serde_json::json;
 
 use crate::listener::{Drain, Edge, Handler, Listener, plain, refusal};
 use crate::pipeline::inbound::Peer;
@@ -40,8 +39,8 @@ pub(crate) trait Board: Send + Sync + 'static {
     /// Whether `/metrics` needs no token.
     fn metrics_open(&self) -> bool;
 
-    /// What is not ready yet, one short phrase each; empty = ready. A server that is down does not belong here.
-    fn unready(&self) -> Vec<String>;
+    /// Whether agents should be sent here, and what is not ready. A server that is down does not belong here.
+    fn readiness(&self) -> Readiness;
 
     /// The configuration in force.
     fn notice(&self) -> Notice;
@@ -51,6 +50,15 @@ pub(crate) trait Board: Send + Sync + 'static {
 
     /// What the configuration says of every task, and which agents there are.
     fn terms(&self) -> (Terms, Vec<Arc<str>>);
+}
+
+/// `GET /readyz`.
+#[derive(Debug, Clone, Default, serde::Serialize)]
+pub struct Readiness {
+    /// Whether agents should be sent here. One thing of many that is not ready does not forbid it.
+    pub ready: bool,
+    /// What is not ready, one short phrase each.
+    pub unready: Vec<String>,
 }
 
 /// `GET /config`.
@@ -145,13 +153,13 @@ impl<B: Board> Desk<B> {
     }
 
     fn readiness(&self) -> Answer {
-        let unready = self.board.unready();
-        let status = match unready.is_empty() {
+        let readiness = self.board.readiness();
+        let status = match readiness.ready {
             true => StatusCode::OK,
             false => StatusCode::SERVICE_UNAVAILABLE,
         };
-        let body = json!({ "ready": unready.is_empty(), "unready": unready });
-        typed(status, "application/json", body.to_string())
+        let body = serde_json::to_string(&readiness).unwrap_or_default();
+        typed(status, "application/json", body)
     }
 
     /// The answer to who does not carry the token.

@@ -15,7 +15,7 @@ use crate::telemetry::metrics::Outcome;
 struct Wall {
     token_file: PathBuf,
     metrics_open: bool,
-    unready: Arc<Mutex<Vec<String>>>,
+    readiness: Arc<Mutex<Readiness>>,
     tasks: Arc<Tasks>,
 }
 
@@ -32,8 +32,8 @@ impl Board for Wall {
         self.metrics_open
     }
 
-    fn unready(&self) -> Vec<String> {
-        self.unready.lock().unwrap().clone()
+    fn readiness(&self) -> Readiness {
+        self.readiness.lock().unwrap().clone()
     }
 
     fn tasks(&self) -> &Tasks {
@@ -76,7 +76,10 @@ fn open(name: &str, metrics_open: bool) -> World {
     let wall = Wall {
         token_file,
         metrics_open,
-        unready: Arc::default(),
+        readiness: Arc::new(Mutex::new(Readiness {
+            ready: true,
+            unready: Vec::new(),
+        })),
         tasks: Arc::new(Tasks::new(crate::task::Table::load(None, 100))),
     };
     let metrics = Arc::new(Metrics::default());
@@ -126,12 +129,10 @@ async fn probes_are_open_to_any_name() {
         (status, body.as_str()),
         (200, r#"{"ready":true,"unready":[]}"#)
     );
-    world
-        .wall
-        .unready
-        .lock()
-        .unwrap()
-        .push("draining".to_owned());
+    *world.wall.readiness.lock().unwrap() = Readiness {
+        ready: false,
+        unready: vec!["draining".to_owned()],
+    };
     let (status, body) = world.ask("GET", "/readyz", &any).await;
     assert_eq!(
         (status, body.as_str()),

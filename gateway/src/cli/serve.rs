@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::admin::{self, Board, Notice};
+use crate::admin::{self, Board, Notice, Readiness};
 use crate::config::{Config, Gateway};
 use crate::listener::{Door, Drain, Edge, Listener};
 use crate::live::{self, Live, Snapshot};
@@ -21,8 +21,8 @@ pub trait Configured: Snapshot {
     /// The configuration.
     fn config(&self) -> &Config;
 
-    /// What it cannot do yet, one short phrase each.
-    fn unready(&self) -> Vec<String>;
+    /// Whether anybody can be served, and what it cannot do yet.
+    fn readiness(&self) -> Readiness;
 }
 
 /// A gateway put together, before it opens its ports.
@@ -262,12 +262,13 @@ impl<S: Configured> Board for Office<S> {
         self.live.look().config().gateway.metrics_open
     }
 
-    fn unready(&self) -> Vec<String> {
-        let mut unready = self.live.look().unready();
+    fn readiness(&self) -> Readiness {
+        let mut readiness = self.live.look().readiness();
         if self.drain.begun().is_cancelled() {
-            unready.push("draining".to_owned());
+            readiness.ready = false;
+            readiness.unready.push("draining".to_owned());
         }
-        unready
+        readiness
     }
 
     fn tasks(&self) -> &Tasks {

@@ -1,7 +1,8 @@
 //! What verifies proofs: the issuers of tokens and the trust domains of workloads, kept from snapshot to snapshot
 //! while their settings stay.
 
-use crate::config::{Config, InboundTls, Oidc, Spiffe, SpiffeFrom};
+use crate::admin::Readiness;
+use crate::config::{Config, InboundTls, Oidc, OwnCertificate, Spiffe, SpiffeFrom};
 use adapters::egress;
 use adapters::identity::jwks::{self, KeySource};
 use adapters::identity::jwt::{Algorithm, KeySet, Rules};
@@ -74,23 +75,34 @@ impl Sources {
         meshes.clone().find(own).or_else(|| meshes.find(other))
     }
 
-    /// What cannot verify anybody yet.
-    pub(crate) fn unready(&self) -> Vec<String> {
-        let issuers = self
-            .issuers
-            .values()
-            .filter(|issuer| issuer.keys.age().is_none());
+    /// Ready is who can verify somebody: an issuer that is away does not take the callers of the others along.
+    pub(crate) fn readiness(&self, config: &Config) -> Readiness {
+        let issuers = self.issuers.values();
+        let issuers = issuers.filter(|issuer| issuer.keys.age().is_none());
         let issuers = issuers.map(|issuer| format!("identities.{}: no keys yet", issuer.name));
         let meshes = self.meshes.values().filter(|mesh| !mesh.source.ready());
         let meshes = meshes.map(|mesh| {
             let why = mesh.source.trouble().unwrap_or_default();
-            format!("identities.{}: no bundle yet {why}", mesh.name)
-                .trim_end()
-                .to_owned()
+            let text = format!("identities.{}: no bundle yet {why}", mesh.name);
+            text.trim_end().to_owned()
         });
         let mut unready: Vec<String> = issuers.chain(meshes).collect();
         unready.sort();
-        unready
+        let mut ready = unready.len() < config.identities.len().max(1);
+        if let Some(name) = self.nameless(config) {
+            ready = false;
+            unready.push(format!("tls.svid: `{name}` has none yet"));
+        }
+        Readiness { ready, unready }
+    }
+
+    /// The identity whose SVID the gateway shows, while there is none.
+    fn nameless<'config>(&self, config: &'config Config) -> Option<&'config str> {
+        let OwnCertificate::Svid(name) = &config.gateway.tls.as_ref()?.own else {
+            return None;
+        };
+        let svid = self.meshes.get(name).and_then(|mesh| mesh.source.svid());
+        svid.is_none().then_some(name)
     }
 
     /// Puts an issuer among the sources.

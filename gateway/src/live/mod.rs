@@ -167,9 +167,10 @@ impl<S: Snapshot> Live<S> {
     }
 
     fn replace(&self, next: S) {
-        tracing::info!(digest = next.digest(), "configuration loaded");
         self.current.store(Arc::new(next));
-        (self.settle)(&self.look());
+        let now = self.look();
+        (self.settle)(&now);
+        tracing::info!(digest = now.digest(), "configuration loaded");
         self.metrics.reloads.count(Reload::Loaded);
         let mut standing = lock(&self.standing);
         standing.version = standing.version.saturating_add(1);

@@ -104,13 +104,11 @@ fn show(refusal: &Refusal, asker: &Asker) -> Shown {
         Refusal::Body(fault) => at(body_status(*fault), &fault.to_string()),
         Refusal::RevisionUnknown(version) => revision(version),
         Refusal::VerbUnknown => at(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed"),
-        Refusal::MethodUnknown if asker.modern => coded(
-            StatusCode::NOT_FOUND,
-            code::METHOD_NOT_FOUND,
-            "Method not found".to_owned(),
-        ),
         Refusal::MethodUnknown => coded(
-            StatusCode::OK,
+            match asker.modern {
+                true => StatusCode::NOT_FOUND,
+                false => StatusCode::OK,
+            },
             code::METHOD_NOT_FOUND,
             "Method not found".to_owned(),
         ),

@@ -1,6 +1,6 @@
 //! Issuers whose keys change, and issuers that are away.
 
-use super::World;
+use super::{World, keys};
 use serde_json::json;
 
 #[tokio::test]
@@ -46,15 +46,25 @@ async fn an_issuer_that_is_away() {
     for token in [&known, &fresh] {
         assert_eq!(call(&gateway, token).await.said(), "ok");
     }
-    // An issuer that is down is no reason to be unready, and none to believe anybody.
-    let gateway = gateway.restart().await;
+    // Who starts without its keys believes nobody, and is not ready as long as there is no other to believe.
+    let gateway = gateway.restart_unready().await;
     upstream.forget();
     for token in [&known, &fresh] {
         assert_eq!(call(&gateway, token).await.status(), 401);
     }
     assert!(upstream.received().is_empty());
-    gateway
-        .stderr()
-        .wait("the issuer's keys are not known yet")
-        .await;
+    let told = gateway.stderr();
+    told.wait("the issuer's keys are not known yet").await;
+    let (head, text) = gateway.admin("/readyz", true).await;
+    let missing = r#""unready":["identities.corp: no keys yet"]"#;
+    assert_eq!(head.status(), 503, "{text}");
+    assert!(text.contains(missing), "{text}");
+    // Callers of others are not turned away with it.
+    let text = std::fs::read_to_string(gateway.place.config()).unwrap();
+    gateway.rewrite_text(&format!("{text}\n{}", keys(&["robot"])));
+    gateway.signal("HUP");
+    told.wait("configuration loaded").await;
+    let (head, text) = gateway.admin("/readyz", true).await;
+    assert_eq!(head.status(), 200, "{text}");
+    assert!(text.contains(missing), "{text}");
 }
