@@ -5,9 +5,11 @@
 //! checked tree, `compile` turns the tree into a `Policy`, `lint` says what is allowed but unwise.
 
 pub mod compile;
+pub mod condition;
 pub mod decide;
 pub mod diagnostic;
 pub mod document;
+pub mod json;
 pub mod keys;
 pub mod lint;
 pub mod model;

@@ -7,7 +7,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use crate::model::{Policy, Request, Rule, Target, Verdict};
+use crate::model::{Policy, Request, Rule, Target, Touched, Verdict};
 
 /// The answer.
 #[derive(Debug)]
@@ -153,10 +153,13 @@ pub fn reaches(policy: &Policy, agent: &str, server: &str) -> bool {
         policy,
         &Request {
             agent,
+            user: None,
             chain: &[],
             scopes: &[],
+            task: Touched::default(),
             server,
             target: Target::Server,
+            arguments: None,
         },
     )
 }

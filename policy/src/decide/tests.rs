@@ -15,10 +15,13 @@ fn policy(text: &str) -> Policy {
 fn request<'a>(agent: &'a str, server: &'a str, target: Target<'a>) -> Request<'a> {
     Request {
         agent,
+        user: None,
         chain: &[],
         scopes: &[],
+        task: crate::model::Touched::default(),
         server,
         target,
+        arguments: None,
     }
 }
 
@@ -87,11 +90,8 @@ fn every_envelope_of_the_chain_counts() {
     let through = |chain: &[&str]| {
         let chain: Vec<Arc<str>> = chain.iter().map(|agent| Arc::from(*agent)).collect();
         let request = Request {
-            agent: "ada",
             chain: &chain,
-            scopes: &[],
-            server: "s",
-            target: Target::Tool("x"),
+            ..request("ada", "s", Target::Tool("x"))
         };
         matches!(decide(&policy, &request), Decision::Allow(_))
     };
@@ -117,11 +117,8 @@ fn a_chain_is_no_longer_than_the_smallest_hops_in_it() {
         let names: Vec<Arc<str>> = chain.iter().map(|agent| Arc::from(*agent)).collect();
         for target in [Target::Tool("x"), Target::Server] {
             let request = Request {
-                agent,
                 chain: &names,
-                scopes: &[],
-                server: "s",
-                target,
+                ..request(agent, "s", target)
             };
             match decide(&policy, &request) {
                 Decision::Allow(_) => assert!(fits, "{chain:?} {agent}"),
