@@ -16,7 +16,10 @@ pub mod model;
 pub mod shape;
 
 pub use compile::compile;
-pub use decide::{Decision, Denial, Grant, Reason, base_scopes, decide, reaches, visible};
+pub use decide::{
+    Asking, Decision, Denial, Explanation, Grant, Outcome, Reason, Shadow, base_scopes, decide,
+    explain, shadow, visible,
+};
 pub use diagnostic::{Code, Diagnostic, Report, Severity};
 pub use document::{Document, Source};
-pub use model::{Policy, Request, Target};
+pub use model::{Now, Policy, Request, Target, Touched, User};

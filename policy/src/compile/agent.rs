@@ -1,25 +1,25 @@
 //! `[agents.NAME]`.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
-use toml::value::{Datetime, Offset, Time};
-
-use super::unknown_name;
-use crate::diagnostic::{Code, Diagnostic, Span};
+use super::group::{Groups, Kind};
+use super::instant::instant;
+use super::{Servers, unknown_name};
+use crate::diagnostic::{Diagnostic, Span};
 use crate::document::{Datum, Entry, Table, Value};
-use crate::model::{Agent, Lifecycle, Matcher, Pattern, ServerName, SubjectPattern, Who};
+use crate::model::{
+    Agent, Effect, Effects, Envelope, Label, Lifecycle, Matcher, Pattern, ServerName,
+    SubjectPattern, Who,
+};
 
 /// The agent, as far as it can be read; what cannot be is already reported or is here.
 pub(super) fn read(
     entry: &Entry,
-    servers: &HashSet<ServerName>,
+    groups: &Groups<'_>,
+    servers: &Servers,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Agent> {
     let table = entry.value.table()?;
-    let envelope = table.table("envelope");
-    let tools = envelope
-        .map(|envelope| envelope.items("tools"))
-        .unwrap_or_default();
     let state = match table.text("state") {
         None | Some("active") => Lifecycle::Active,
         Some("suspended") => Lifecycle::Suspended,
@@ -35,8 +35,7 @@ pub(super) fn read(
             .and_then(|value| instant(value, diagnostics)),
         identity: table.items("identity").iter().filter_map(matcher).collect(),
         requires_chain: flag(table, "requires_chain"),
-        envelope: patterns(tools, servers, diagnostics),
-        hops: envelope.and_then(hops).unwrap_or(1),
+        envelope: envelope(table.table("envelope"), groups, servers, diagnostics),
         span: entry.key,
     })
 }
@@ -66,6 +65,33 @@ fn matcher(item: &Value) -> Option<Matcher> {
     })
 }
 
+/// Without an envelope, nothing.
+fn envelope(
+    table: Option<&Table>,
+    groups: &Groups<'_>,
+    servers: &Servers,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Envelope {
+    let tools = table.map(|table| groups.items(Kind::Tools, table.items("tools"), diagnostics));
+    let effects = table.and_then(|table| table.value("effects"));
+    let label = table.and_then(|table| table.text("clearance"));
+    Envelope {
+        tools: patterns(&tools.unwrap_or_default(), servers, diagnostics),
+        effects: match effects {
+            Some(value) => self::effects(value.items()),
+            None => [Effect::Read].into_iter().collect(),
+        },
+        clearance: label.and_then(Label::parse).unwrap_or(Label::Internal),
+        hops: table.and_then(hops).unwrap_or(1),
+    }
+}
+
+/// The effects of a list.
+pub(super) fn effects(items: &[Value]) -> Effects {
+    let effects = items.iter().filter_map(Value::text);
+    effects.filter_map(Effect::parse).collect()
+}
+
 fn flag(table: &Table, key: &str) -> bool {
     table
         .value(key)
@@ -81,8 +107,8 @@ fn hops(envelope: &Table) -> Option<usize> {
 
 /// The patterns of a list; one that names a server which is not there is reported.
 pub(super) fn patterns(
-    items: &[Value],
-    servers: &HashSet<ServerName>,
+    items: &[&Value],
+    servers: &Servers,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<Pattern> {
     let mut patterns = Vec::new();
@@ -91,8 +117,11 @@ pub(super) fn patterns(
         let Some(pattern) = item.text().and_then(|text| Pattern::new(text).ok()) else {
             continue;
         };
-        if let Some(server) = pattern.server().filter(|server| !servers.contains(*server)) {
-            let known = servers.iter().map(ServerName::as_str);
+        if let Some(server) = pattern
+            .server()
+            .filter(|server| !servers.contains_key(*server))
+        {
+            let known = servers.keys().map(ServerName::as_str);
             diagnostics.push(unknown_name(
                 "server",
                 server,
@@ -118,55 +147,4 @@ fn server_span(item: &Value, server: &str) -> Span {
     } else {
         item.span
     }
-}
-
-/// Seconds since the epoch. A date is its first instant in UTC: at that day the agent is out.
-fn instant(value: &Value, diagnostics: &mut Vec<Diagnostic>) -> Option<i64> {
-    let Datum::Date(date) = value.datum else {
-        return None;
-    };
-    let seconds = match date {
-        Datetime {
-            date: Some(date),
-            time: None,
-            ..
-        } => Some(days(date) * 86_400),
-        Datetime {
-            date: Some(date),
-            time: Some(time),
-            offset: Some(offset),
-        } => {
-            let minutes = match offset {
-                Offset::Z => 0,
-                Offset::Custom { minutes } => i64::from(minutes),
-            };
-            Some(days(date) * 86_400 + seconds(time) - minutes * 60)
-        }
-        _ => None,
-    };
-    if seconds.is_none() {
-        let message = format!("`{date}` does not say which instant it is");
-        diagnostics.push(
-            Diagnostic::error(Code::InvalidValue, value.span, message)
-                .help("write a date such as `2027-06-30`, or a date and time with an offset such as `2027-06-30T18:00:00Z`"),
-        );
-    }
-    seconds
-}
-
-fn seconds(time: Time) -> i64 {
-    i64::from(time.hour) * 3_600
-        + i64::from(time.minute) * 60
-        + i64::from(time.second.unwrap_or_default())
-}
-
-/// Days since 1970-01-01, in the proleptic Gregorian calendar; years counted from March, so that the
-/// leap day is the last of its year.
-fn days(date: toml::value::Date) -> i64 {
-    let (month, day) = (i64::from(date.month), i64::from(date.day));
-    let year = i64::from(date.year) - i64::from(month <= 2);
-    let since_march = (month + 9) % 12;
-    let day_of_year = (153 * since_march + 2) / 5 + day - 1;
-    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
-    year * 365 + leap_days + day_of_year - 719_468
 }

@@ -1,40 +1,36 @@
-//! Rules by agent, server and name, so that a decision looks at few of them.
+//! Rules by whom and what they speak of, so that a decision looks at those that may concern it and at no others.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use super::reach;
-use crate::model::{Agent, AgentName, Kind, Pattern, Rule, ServerName, Target};
+use super::trie::Trie;
+use crate::model::{Agent, AgentName, Kind, Pattern, Rule, Target};
 
 /// What a decision looks up.
 #[derive(Debug, Clone, Default)]
 pub struct Index {
     envelopes: HashMap<AgentName, Shelf>,
-    rules: HashMap<AgentName, Shelf>,
-    rules_for_all: Shelf,
-    /// Servers an agent's envelope touches, and the rule by which it reaches anything there.
-    reach: HashMap<AgentName, HashMap<ServerName, Option<usize>>>,
+    /// Which shelves hold rules for an agent.
+    agents: HashMap<AgentName, Vec<usize>>,
+    shelves: Vec<Shelf>,
+    /// Rules for every agent.
+    all: Shelf,
 }
 
 /// Patterns by the server they name.
 #[derive(Debug, Clone, Default)]
 struct Shelf {
     servers: HashMap<Box<str>, Bucket>,
-    anywhere: Vec<Entry>,
+    /// `None`: everything everywhere.
+    anywhere: Vec<(Option<Pattern>, usize)>,
 }
 
 /// Patterns of one server.
 #[derive(Debug, Clone, Default)]
 struct Bucket {
     tools: HashMap<Box<str>, Vec<usize>>,
-    others: Vec<Entry>,
-}
-
-/// One pattern of one rule (of an envelope: of nobody's, 0).
-#[derive(Debug, Clone)]
-struct Entry {
-    /// `None`: everything everywhere.
-    pattern: Option<Pattern>,
-    rule: usize,
+    others: Trie,
+    /// Every rule with a pattern here.
+    rules: Vec<usize>,
 }
 
 // === impl Index ===
@@ -43,45 +39,50 @@ impl Index {
     /// Indexes what is valid already.
     pub(crate) fn new(
         agents: &HashMap<AgentName, Agent>,
-        servers: &HashSet<ServerName>,
         rules: &[Rule],
+        wanted: impl Fn(&Rule) -> bool,
     ) -> Self {
         let mut index = Self::default();
         for (name, agent) in agents {
-            let shelf = index.envelopes.entry(name.clone()).or_default();
-            agent
-                .envelope
-                .iter()
-                .for_each(|pattern| shelf.put(Some(pattern), 0));
+            let mut shelf = Shelf::default();
+            for pattern in &agent.envelope.tools {
+                shelf.put(Some(pattern), 0);
+            }
+            index.envelopes.insert(name.clone(), shelf);
         }
-        for (number, rule) in rules.iter().enumerate() {
-            match &rule.agents {
-                None => index.rules_for_all.put_rule(rule, number),
-                Some(agents) => {
-                    for agent in agents {
-                        index
-                            .rules
-                            .entry(agent.clone())
-                            .or_default()
-                            .put_rule(rule, number);
-                    }
+        // Rules for the same agents share a shelf: a rule for a thousand of them is kept once.
+        let mut audiences: HashMap<&[AgentName], usize> = HashMap::new();
+        for (number, rule) in rules.iter().enumerate().filter(|(_, rule)| wanted(rule)) {
+            let Some(named) = &rule.agents else {
+                index.all.put_rule(rule, number);
+                continue;
+            };
+            let shelf = *audiences.entry(named).or_insert_with(|| {
+                let fresh = index.shelves.len();
+                index.shelves.push(Shelf::default());
+                for agent in named {
+                    index.agents.entry(agent.clone()).or_default().push(fresh);
                 }
+                fresh
+            });
+            if let Some(shelf) = index.shelves.get_mut(shelf) {
+                shelf.put_rule(rule, number);
             }
         }
-        index.reach = reach::reach(agents, servers, rules);
         index
     }
 
-    /// Whether the agent's envelope holds the target.
+    /// Whether a pattern of the agent's envelope matches.
     pub(crate) fn enveloped(&self, agent: &str, server: &str, target: Target<'_>) -> bool {
         let mut found = false;
         if let Some(shelf) = self.envelopes.get(agent) {
-            shelf.matching(server, target, |_| found = true);
+            shelf.matching(server, target, &mut |_| found = true);
         }
         found
     }
 
-    /// Calls back with every rule that matches; with one more than once, if several of its patterns do.
+    /// Calls back with every rule that speaks of agent and target; with one more than once, if several of its
+    /// patterns match.
     pub(crate) fn matching(
         &self,
         agent: &str,
@@ -89,22 +90,24 @@ impl Index {
         target: Target<'_>,
         mut found: impl FnMut(usize),
     ) {
-        if let Some(shelf) = self.rules.get(agent) {
+        for shelf in self.shelves(agent) {
             shelf.matching(server, target, &mut found);
         }
-        self.rules_for_all.matching(server, target, found);
     }
 
-    /// Whether the agent's envelope holds anything of the server.
-    pub(crate) fn touches(&self, agent: &str, server: &str) -> bool {
-        self.reach
-            .get(agent)
-            .is_some_and(|servers| servers.contains_key(server))
+    /// Every rule that speaks of the agent and of anything on the server, and perhaps some that do not.
+    pub(crate) fn touching(&self, agent: &str, server: &str) -> impl Iterator<Item = usize> {
+        self.shelves(agent).flat_map(move |shelf| {
+            let there = shelf.servers.get(server).map(|bucket| &bucket.rules);
+            let anywhere = shelf.anywhere.iter().map(|(_, rule)| *rule);
+            there.into_iter().flatten().copied().chain(anywhere)
+        })
     }
 
-    /// The rule by which the agent reaches anything of the server.
-    pub(crate) fn reaching(&self, agent: &str, server: &str) -> Option<usize> {
-        self.reach.get(agent)?.get(server).copied().flatten()
+    fn shelves(&self, agent: &str) -> impl Iterator<Item = &Shelf> {
+        let own = self.agents.get(agent).into_iter().flatten();
+        let own = own.filter_map(|shelf| self.shelves.get(*shelf));
+        own.chain([&self.all])
     }
 }
 
@@ -121,53 +124,36 @@ impl Shelf {
     }
 
     fn put(&mut self, pattern: Option<&Pattern>, rule: usize) {
-        let entry = Entry {
-            pattern: pattern.cloned(),
-            rule,
-        };
-        let Some(server) = pattern.and_then(Pattern::server) else {
-            self.anywhere.push(entry);
+        let Some((pattern, server)) = pattern.and_then(|one| Some((one, one.server()?))) else {
+            self.anywhere.push((pattern.cloned(), rule));
             return;
         };
         let bucket = self.servers.entry(server.into()).or_default();
+        if bucket.rules.last() != Some(&rule) {
+            bucket.rules.push(rule);
+        }
         match pattern
-            .filter(|pattern| pattern.kind() == Kind::Tool)
-            .and_then(Pattern::exact_name)
+            .exact_name()
+            .filter(|_| pattern.kind() == Kind::Tool)
         {
             Some(tool) => bucket.tools.entry(tool.into()).or_default().push(rule),
-            None => bucket.others.push(entry),
+            None => bucket.others.put(pattern, rule),
         }
     }
 
-    fn matching(&self, server: &str, target: Target<'_>, mut found: impl FnMut(usize)) {
-        if let Some(bucket) = self.servers.get(server) {
+    fn matching(&self, server: &str, target: Target<'_>, found: &mut impl FnMut(usize)) {
+        if let Some((bucket, (_, name))) = self.servers.get(server).zip(Kind::of(target)) {
             if let Target::Tool(name) = target {
-                bucket
-                    .tools
-                    .get(name)
-                    .into_iter()
-                    .flatten()
-                    .for_each(|rule| found(*rule));
+                let exact = bucket.tools.get(name).into_iter().flatten();
+                exact.for_each(|rule| found(*rule));
             }
-            bucket
-                .others
-                .iter()
-                .filter(|entry| entry.matches(server, target))
-                .for_each(|entry| found(entry.rule));
+            bucket.others.matching(server, target, name, found);
         }
-        self.anywhere
-            .iter()
-            .filter(|entry| entry.matches(server, target))
-            .for_each(|entry| found(entry.rule));
-    }
-}
-
-// === impl Entry ===
-
-impl Entry {
-    fn matches(&self, server: &str, target: Target<'_>) -> bool {
-        self.pattern
-            .as_ref()
-            .is_none_or(|pattern| pattern.matches(server, target))
+        for (pattern, rule) in &self.anywhere {
+            let matches = |pattern: &Pattern| pattern.matches(server, target);
+            if pattern.as_ref().is_none_or(matches) {
+                found(*rule);
+            }
+        }
     }
 }

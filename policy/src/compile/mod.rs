@@ -1,22 +1,28 @@
 //! Turns a document into a policy; whatever is wrong becomes a diagnostic, never a looser policy.
 
 mod agent;
+mod group;
 mod index;
-mod reach;
+mod instant;
 mod rule;
+mod server;
 #[cfg(test)]
 mod tests;
+mod trie;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::document::{Document, Entry, Table};
 use crate::keys;
-use crate::model::{Agent, AgentName, Matcher, Policy, ServerName};
+use crate::model::{Agent, AgentName, Matcher, Policy, Server, ServerName};
 use crate::shape;
+use group::Groups;
 
 pub use index::Index;
-pub(crate) use reach::concerns;
+
+type Agents = HashMap<AgentName, Agent>;
+type Servers = HashMap<ServerName, Server>;
 
 /// The policy, with the mistakes in what this crate owns of the document. With an error among them the
 /// policy must not be used.
@@ -28,21 +34,33 @@ pub fn compile(document: &Document) -> (Policy, Vec<Diagnostic>) {
             diagnostics.extend(shape::check_entry(&key, entry));
         }
     }
-    let servers = servers(root, &mut diagnostics);
-    let agents: HashMap<AgentName, _> = named(root, "agents")
+    let groups = Groups::new(root);
+    let servers: Servers = named(root, "servers")
+        .filter_map(|(name, entry)| {
+            let server = server::read(entry.value.table(), &mut diagnostics);
+            Some((ServerName::new(name)?, server))
+        })
+        .collect();
+    let agents: Agents = named(root, "agents")
         .filter_map(|(name, entry)| {
             let name = AgentName::new(name)?;
-            let agent = agent::read(entry, &servers, &mut diagnostics)?;
+            let agent = agent::read(entry, &groups, &servers, &mut diagnostics)?;
             Some((name, agent))
         })
         .collect();
     apart(&agents, &mut diagnostics);
-    let rules = rule::read(root.items("rules"), &agents, &servers, &mut diagnostics);
+    let mut reading = rule::Reading {
+        groups,
+        agents: &agents,
+        servers: &servers,
+        diagnostics: &mut diagnostics,
+    };
+    let rules = reading.rules(root.items("rules"));
     (Policy::new(agents, servers, rules), diagnostics)
 }
 
 /// One caller must never be two agents.
-fn apart(agents: &HashMap<AgentName, Agent>, diagnostics: &mut Vec<Diagnostic>) {
+fn apart(agents: &Agents, diagnostics: &mut Vec<Diagnostic>) {
     let mut matchers: Vec<(&AgentName, &Matcher)> = agents
         .iter()
         .flat_map(|(name, agent)| agent.identity.iter().map(move |one| (name, one)))
@@ -60,20 +78,6 @@ fn apart(agents: &HashMap<AgentName, Agent>, diagnostics: &mut Vec<Diagnostic>) 
             );
         }
     }
-}
-
-/// The servers' names; of their tables this crate owns a few keys only.
-fn servers(root: &Table, diagnostics: &mut Vec<Diagnostic>) -> HashSet<ServerName> {
-    let mut names = HashSet::new();
-    for (name, entry) in named(root, "servers") {
-        for key in keys::SERVER {
-            if let Some(entry) = entry.value.table().and_then(|table| table.get(key.name)) {
-                diagnostics.extend(shape::check_entry(key, entry));
-            }
-        }
-        names.extend(ServerName::new(name));
-    }
-    names
 }
 
 fn named<'a>(root: &'a Table, key: &str) -> impl Iterator<Item = (&'a str, &'a Entry)> {

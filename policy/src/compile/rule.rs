@@ -1,121 +1,210 @@
 //! `[[rules]]`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{agent, unknown_name};
+use super::group::{Groups, Kind};
+use super::{Agents, Servers, agent, unknown_name};
+use crate::condition::expression::Expression;
 use crate::diagnostic::{Code, Diagnostic, Span};
-use crate::document::{Table, Value};
-use crate::model::{Agent, AgentName, Rule, RuleName, ServerName, Verdict};
+use crate::document::{Datum, Entry, Table, Value};
+use crate::keys;
+use crate::model::{
+    After, AgentName, Ask, Egress, Label, Mode, Rule, RuleName, Spans, SubjectPattern, UserPattern,
+    Verdict,
+};
 
-/// The rules, as far as they can be read.
-pub(super) fn read(
-    rows: &[Value],
-    agents: &HashMap<AgentName, Agent>,
-    servers: &HashSet<ServerName>,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Vec<Rule> {
-    let mut names: HashMap<&str, Span> = HashMap::new();
-    let mut rules = Vec::new();
-    for row in rows {
-        let Some(table) = row.table() else { continue };
-        let name = table
-            .value("name")
-            .and_then(|value| Some((value.text()?, value.span)));
-        if let Some((name, span)) = name
-            && let Some(first) = names.insert(name, span)
-        {
-            diagnostics.push(
-                Diagnostic::error(
-                    Code::Duplicate,
-                    span,
-                    format!("two rules are named `{name}`"),
-                )
-                .labelled("again here")
-                .also(first, "first here")
-                .help("give each rule a name of its own"),
-            );
-        }
-        let verdict = verdict(table, row.span, diagnostics);
-        let tools = table
-            .get("tools")
-            .map(|_| agent::patterns(table.items("tools"), servers, diagnostics));
-        let agents = table
-            .get("agents")
-            .map(|_| named(table.items("agents"), agents, diagnostics));
-        if let (Some(name), Some(verdict)) = (table.text("name").and_then(RuleName::new), verdict) {
-            rules.push(Rule {
-                name,
-                agents,
-                tools,
-                requires: requires(table, &verdict, diagnostics),
-                verdict,
-            });
-        }
-    }
-    rules
+/// What rules are read with.
+pub(super) struct Reading<'a> {
+    pub(super) groups: Groups<'a>,
+    pub(super) agents: &'a Agents,
+    pub(super) servers: &'a Servers,
+    pub(super) diagnostics: &'a mut Vec<Diagnostic>,
 }
 
-/// The scopes an allow asks for. A deny that asked for scopes would spare those who lack them.
-fn requires(table: &Table, verdict: &Verdict, diagnostics: &mut Vec<Diagnostic>) -> Vec<Box<str>> {
-    if let (Some(entry), Verdict::Deny(_)) = (table.get("requires"), verdict) {
-        diagnostics.push(
-            Diagnostic::error(Code::Conflict, entry.key, "a deny requires no scopes")
-                .help("put `requires` on the rule that allows"),
-        );
-    }
-    let scopes = table.items("requires").iter().filter_map(Value::text);
-    let mut scopes: Vec<Box<str>> = scopes.map(Box::from).collect();
-    scopes.sort_unstable();
-    scopes.dedup();
-    scopes
-}
+// === impl Reading ===
 
-fn verdict(table: &Table, span: Span, diagnostics: &mut Vec<Diagnostic>) -> Option<Verdict> {
-    match (table.get("allow"), table.get("deny")) {
-        (Some(_), None) => Some(Verdict::Allow),
-        (None, Some(_)) => table
-            .text("deny")
-            .map(|message| Verdict::Deny(Arc::from(message))),
-        (Some(allow), Some(deny)) => {
-            diagnostics.push(
-                Diagnostic::error(Code::Conflict, deny.key, "a rule either allows or denies")
-                    .also(allow.key, "allows here")
-                    .help("make two rules of it"),
-            );
-            None
-        }
-        // `ask` is a verdict too, and was refused by name already.
-        (None, None) if table.get("ask").is_some() => None,
-        (None, None) => {
-            diagnostics.push(
-                Diagnostic::error(
-                    Code::MissingKey,
-                    span,
-                    "the rule says neither `allow` nor `deny`",
-                )
-                .help("add `allow = true` or `deny = \"why not\"`"),
-            );
-            None
-        }
+impl<'a> Reading<'a> {
+    /// The rules, as far as they can be read.
+    pub(super) fn rules(&mut self, rows: &'a [Value]) -> Vec<Rule> {
+        self.apart(rows);
+        rows.iter().filter_map(|row| self.rule(row)).collect()
     }
-}
 
-fn named(
-    items: &[Value],
-    agents: &HashMap<AgentName, Agent>,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Vec<AgentName> {
-    let mut names = Vec::new();
-    for item in items {
-        let Some(name) = item.text() else { continue };
-        match agents.get_key_value(name) {
-            Some((name, _)) => names.push(name.clone()),
-            None => {
-                let known = agents.keys().map(AgentName::as_str);
-                diagnostics.push(unknown_name("agent", name, item.span, known));
+    /// Of two rules of one name nobody could say which a record means.
+    fn apart(&mut self, rows: &[Value]) {
+        let mut names: HashMap<&str, Span> = HashMap::new();
+        for value in rows.iter().filter_map(|row| row.table()?.value("name")) {
+            let Some(name) = value.text() else { continue };
+            if let Some(first) = names.insert(name, value.span) {
+                let message = format!("two rules are named `{name}`");
+                self.diagnostics.push(
+                    Diagnostic::error(Code::Duplicate, value.span, message)
+                        .labelled("again here")
+                        .also(first, "first here")
+                        .help("give each rule a name of its own"),
+                );
             }
         }
     }
-    names
+
+    fn rule(&mut self, row: &'a Value) -> Option<Rule> {
+        let table = row.table()?;
+        let verdict = self.verdict(table, row.span);
+        let tools = self.list(table, Kind::Tools);
+        let tools = tools.map(|tools| agent::patterns(&tools, self.servers, self.diagnostics));
+        let agents = self
+            .list(table, Kind::Agents)
+            .map(|items| self.named(&items));
+        let users = self.list(table, Kind::Users);
+        let when = table.value("when").and_then(|value| self.expression(value));
+        let verdict = verdict?;
+        Some(Rule {
+            name: RuleName::new(table.text("name")?)?,
+            agents,
+            on_behalf_of: users.map(|users| {
+                let users = users.into_iter().filter_map(Value::text);
+                users.filter_map(UserPattern::new).collect()
+            }),
+            tools,
+            effects: table
+                .value("effects")
+                .map(|value| agent::effects(value.items())),
+            egress: table.text("egress").and_then(Egress::parse),
+            after: table.table("after").map(after),
+            during: None,
+            args: Vec::new(),
+            when,
+            requires: self.requires(table, &verdict),
+            verdict,
+            message: table.text("message").map(Arc::from),
+            mode: match table.text("mode") {
+                Some(_) => Mode::Shadow,
+                None => Mode::Enforced,
+            },
+            spans: spans(row, table),
+        })
+    }
+
+    /// A list of the rule, its groups opened.
+    fn list(&mut self, table: &'a Table, kind: Kind) -> Option<Vec<&'a Value>> {
+        let key = match kind {
+            Kind::Agents => "agents",
+            Kind::Tools => "tools",
+            Kind::Users => "on_behalf_of",
+        };
+        let items = table.value(key)?.items();
+        Some(self.groups.items(kind, items, self.diagnostics))
+    }
+
+    /// The agents, each once and in order of name.
+    fn named(&mut self, items: &[&Value]) -> Vec<AgentName> {
+        let mut names = Vec::new();
+        for item in items {
+            let Some(text) = item.text() else { continue };
+            if let Some((name, _)) = self.agents.get_key_value(text) {
+                names.push(name.clone());
+            } else if let Some(pattern) = SubjectPattern::new(text).filter(|one| !one.is_exact()) {
+                let known = self.agents.keys();
+                names.extend(known.filter(|name| pattern.matches(name.as_str())).cloned());
+            } else {
+                let known = self.agents.keys().map(AgentName::as_str);
+                self.diagnostics
+                    .push(unknown_name("agent", text, item.span, known));
+            }
+        }
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    fn expression(&mut self, value: &Value) -> Option<Expression> {
+        match Expression::new(value.text()?) {
+            Ok(expression) => Some(expression),
+            Err(flaw) => {
+                let one = Diagnostic::error(Code::InvalidValue, value.span, flaw.message);
+                self.diagnostics.push(one.help(flaw.help));
+                None
+            }
+        }
+    }
+
+    /// The scopes an allow asks for. A rule that narrows would spare those who lack them.
+    fn requires(&mut self, table: &Table, verdict: &Verdict) -> Vec<Box<str>> {
+        if let Some(entry) = table.get("requires").filter(|_| *verdict != Verdict::Allow) {
+            let message = "only a rule that allows requires scopes";
+            self.diagnostics.push(
+                Diagnostic::error(Code::Conflict, entry.key, message)
+                    .help("put `requires` on the rule that allows"),
+            );
+        }
+        let scopes = table.items("requires").iter().filter_map(Value::text);
+        let mut scopes: Vec<Box<str>> = scopes.map(Box::from).collect();
+        scopes.sort_unstable();
+        scopes.dedup();
+        scopes
+    }
+
+    fn verdict(&mut self, table: &Table, span: Span) -> Option<Verdict> {
+        let said: Vec<(&str, &Entry)> = ["allow", "ask", "deny"]
+            .into_iter()
+            .filter_map(|key| Some((key, table.get(key)?)))
+            .collect();
+        match said.as_slice() {
+            [(key, entry)] => verdict(key, &entry.value),
+            [] => {
+                let message = "the rule says neither `allow` nor `ask` nor `deny`";
+                self.diagnostics.push(
+                    Diagnostic::error(Code::MissingKey, span, message)
+                        .help("add `allow = true` or `deny = \"why not\"`"),
+                );
+                None
+            }
+            [(first, other), .., (last, entry)] => {
+                let message = format!("a rule says one thing, not both `{first}` and `{last}`");
+                self.diagnostics.push(
+                    Diagnostic::error(Code::Conflict, entry.key, message)
+                        .also(other.key, format!("`{first}` here"))
+                        .help("make two rules of it"),
+                );
+                None
+            }
+        }
+    }
+}
+
+fn verdict(key: &str, value: &Value) -> Option<Verdict> {
+    Some(match key {
+        "allow" => Verdict::Allow,
+        "deny" => Verdict::Deny(Arc::from(value.text()?)),
+        _ => {
+            let table = value.table()?;
+            let approvers = table.items("approvers").iter().filter_map(Value::text);
+            let within = table.text("within").and_then(keys::duration);
+            Verdict::Ask(Ask {
+                approvers: approvers.map(Box::from).collect(),
+                within: within.map(|within| within.as_secs()),
+            })
+        }
+    })
+}
+
+fn after(table: &Table) -> After {
+    After {
+        label: table.text("label").and_then(Label::parse),
+        untrusted: match table.value("untrusted").map(|value| &value.datum) {
+            Some(Datum::Bool(untrusted)) => Some(*untrusted),
+            _ => None,
+        },
+    }
+}
+
+fn spans(row: &Value, table: &Table) -> Spans {
+    let keys = table.iter();
+    Spans {
+        rule: table.value("name").map_or(row.span, |name| name.span),
+        keys: keys
+            .map(|(key, entry)| (key.into(), entry.value.span))
+            .collect(),
+    }
 }

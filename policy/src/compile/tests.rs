@@ -61,47 +61,81 @@ fn a_rule_says_one_thing() {
     check(&rule("allow = false"), &[("invalid-value", "false")]);
     check(&rule("deny = \"\""), &[("invalid-value", "\"\"")]);
     check(&rule("allow = \"yes\""), &[("wrong-type", "\"yes\"")]);
+    check(
+        &rule("allow = true\nask = { approvers = \"leads\" }"),
+        &[("conflict", "ask")],
+    );
+    check(
+        &rule("ask = { within = \"15m\" }"),
+        &[("missing-key", "{ within = \"15m\" }")],
+    );
+    check(
+        &rule("ask = { approvers = \"leads\", within = \"soon\" }"),
+        &[("invalid-value", "\"soon\"")],
+    );
+    check(
+        &rule("deny = \"no\"\nrequires = \"s\""),
+        &[("conflict", "requires")],
+    );
+    check(&rule("tools = \"s/x\""), &[("missing-key", "[[rules]]")]);
 }
 
 #[test]
 fn what_is_not_built_says_so() {
-    for key in [
-        "effects",
-        "args",
-        "when",
-        "after",
-        "egress",
-        "during",
-        "ask",
-        "limit",
-        "credential",
-        "scope",
-        "mode",
-        "message",
-        "on_behalf_of",
-    ] {
+    for key in ["limit", "credential", "scope"] {
         check(
             &rule(&format!("allow = true\n{key} = 1")),
             &[("not-in-this-version", key)],
         );
     }
-    for key in ["effects", "clearance", "credential_ttl", "limit"] {
+    for key in ["credential_ttl", "limit"] {
         let text = format!("[agents.eve]\nenvelope = {{ tools = [\"s/*\"], {key} = 1 }}\n");
         check(&text, &[("not-in-this-version", key)]);
     }
-    for key in [
-        "tools",
-        "resources",
-        "prompts",
-        "methods",
-        "label",
-        "egress",
-        "untrusted",
-    ] {
-        check(&format!("{key} = 1\n"), &[("not-in-this-version", key)]);
-    }
-    check("[groups]\n", &[("not-in-this-version", "groups")]);
-    check("[[tests]]\n", &[("not-in-this-version", "tests")]);
+    check("methods = 1\n", &[("not-in-this-version", "methods")]);
+}
+
+#[test]
+fn groups_stand_for_what_they_hold() {
+    let groups =
+        "[groups.staff]\nagents = [\"ad*\", \"@others\"]\n[groups.others]\nagents = \"ada\"\n";
+    let with = |body: &str| format!("{groups}{}", rule(body));
+    check(&with("agents = \"@staff\"\nallow = true"), &[]);
+    check(
+        &with("agents = \"@staf\"\nallow = true"),
+        &[("unknown-name", "\"@staf\"")],
+    );
+    check(
+        &with("tools = \"@staff\"\nallow = true"),
+        &[("conflict", "\"@staff\"")],
+    );
+    let round = "[groups.a]\ntools = [\"@b\"]\n[groups.b]\ntools = [\"s/x\", \"@a\"]\n";
+    check(
+        &format!("{round}{}", rule("tools = \"@a\"\nallow = true")),
+        &[("conflict", "\"@a\"")],
+    );
+    check(
+        "[groups.a]\ntools = [\"nope/x\"]\n[agents.eve]\nenvelope = { tools = [\"@a\"] }\n",
+        &[("unknown-name", "nope")],
+    );
+}
+
+#[test]
+fn what_a_server_is_said_to_be_is_one_of_the_known() {
+    check(
+        "[servers.s.tools]\n\"get_*\" = { effect = \"read\", label = \"public\" }\n",
+        &[],
+    );
+    check(
+        "[servers.s.tools]\nx = { effect = \"reads\" }\n",
+        &[("invalid-value", "\"reads\"")],
+    );
+    check(
+        "[servers.s.prompts]\nx = { label = 1 }\n",
+        &[("wrong-type", "1")],
+    );
+    check("[servers.s.resources]\nx = 1\n", &[("wrong-type", "1")]);
+    check("egress = \"out\"\n", &[("invalid-value", "\"out\"")]);
 }
 
 #[test]

@@ -1,21 +1,44 @@
 //! The one decision function: calls, lists and server-initiated requests all ask it.
 //!
-//! Deny by default; a deny outweighs every allow; the order of rules never matters.
+//! Deny by default; deny outweighs ask, ask outweighs allow; the order of rules never matters.
 
+mod case;
+mod explain;
+mod matching;
+mod reach;
+mod shadow;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
-use crate::model::{Policy, Request, Rule, Target, Touched, Verdict};
+use crate::model::{Ask, Now, Policy, Request, Rule, Verdict};
+use case::Case;
+
+pub use explain::{Explanation, Silent, Told, explain};
+pub use matching::Key;
+pub use shadow::{Shadow, shadow};
 
 /// The answer.
 #[derive(Debug)]
 pub enum Decision {
     /// It may happen, and this proves it.
     Allow(Grant),
+    /// It may happen when people say so.
+    Ask(Asking),
     /// It may not.
     Deny(Denial),
+}
+
+/// The answer in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// It may happen.
+    Allow,
+    /// It may happen when people say so.
+    Ask,
+    /// It may not.
+    Deny,
 }
 
 /// Proof of an allow: only [`decide`] makes one, and it serves one call.
@@ -24,11 +47,20 @@ pub struct Grant {
     rule: Arc<str>,
 }
 
+/// Who must be asked.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Asking {
+    /// In order of name, at least one.
+    asks: Vec<(Arc<str>, Ask)>,
+    message: Option<Arc<str>>,
+}
+
 /// Why not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denial {
     reason: Reason,
     visible: bool,
+    message: Option<Arc<str>>,
 }
 
 /// What refused.
@@ -58,75 +90,24 @@ pub enum Reason {
     Rule {
         /// The rule (by name the first, where several do).
         name: Arc<str>,
-        /// What the caller may be told.
-        message: Arc<str>,
     },
 }
 
-/// What the policy says of a target, before it is weighed.
-#[derive(Debug, Default)]
-struct Findings<'a> {
-    envelope: bool,
-    allow: Option<&'a Rule>,
-    /// Allows only who holds more scopes.
-    lacking: Option<&'a Rule>,
-    deny: Option<&'a Rule>,
-}
-
 /// Whether the request may happen, and by or against which rule.
-pub fn decide(policy: &Policy, request: &Request<'_>) -> Decision {
-    if let Some(reason) = unknown(policy, request) {
-        return Decision::Deny(Denial {
+pub fn decide(policy: &Policy, request: &Request<'_>, now: Now) -> Decision {
+    match Case::new(policy, request, now) {
+        Ok(case) => case.decide(),
+        Err(reason) => Decision::Deny(Denial {
             reason,
             visible: false,
-        });
-    }
-    let findings = Findings::of(policy, request);
-    let denial = |reason| {
-        Decision::Deny(Denial {
-            reason,
-            visible: findings.listed(),
-        })
-    };
-    match (
-        &findings,
-        findings.deny.map(|rule| (&rule.name, &rule.verdict)),
-    ) {
-        (
-            Findings {
-                envelope: false, ..
-            },
-            _,
-        ) => denial(Reason::Envelope),
-        (_, Some((name, Verdict::Deny(message)))) => denial(Reason::Rule {
-            name: name.shared(),
-            message: Arc::clone(message),
+            message: None,
         }),
-        (
-            Findings {
-                allow: Some(rule), ..
-            },
-            _,
-        ) => Decision::Allow(Grant {
-            rule: rule.name.shared(),
-        }),
-        (
-            Findings {
-                lacking: Some(rule),
-                ..
-            },
-            _,
-        ) => denial(Reason::Scopes {
-            name: rule.name.shared(),
-            scopes: rule.requires.clone(),
-        }),
-        _ => denial(Reason::NoAllow),
     }
 }
 
-/// Whether the caller may learn that the target exists.
+/// Whether the caller may learn that the target exists: what only a call could say, or the hour, is left open.
 pub fn visible(policy: &Policy, request: &Request<'_>) -> bool {
-    unknown(policy, request).is_none() && Findings::of(policy, request).listed()
+    Case::new(policy, request, Now(0)).is_ok_and(|case| case.visible())
 }
 
 /// The scopes every caller of a server needs, whatever it calls there: what a first token should ask for.
@@ -147,29 +128,67 @@ pub fn base_scopes<'a>(policy: &'a Policy, server: &str) -> Vec<&'a str> {
     common
 }
 
-/// Whether the agent can reach anything of the server.
-pub fn reaches(policy: &Policy, agent: &str, server: &str) -> bool {
-    visible(
-        policy,
-        &Request {
-            agent,
-            user: None,
-            chain: &[],
-            scopes: &[],
-            task: Touched::default(),
-            server,
-            target: Target::Server,
-            arguments: None,
-        },
-    )
+// === impl Decision ===
+
+impl Decision {
+    /// The rule that decided, where one did.
+    pub fn rule(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Allow(grant) => Some(&grant.rule),
+            Self::Ask(asking) => asking.rules().next(),
+            Self::Deny(denial) => match &denial.reason {
+                Reason::Rule { name } | Reason::Scopes { name, .. } => Some(name),
+                _ => None,
+            },
+        }
+    }
 }
 
 // === impl Grant ===
 
 impl Grant {
+    fn new(rule: &Rule) -> Self {
+        Self {
+            rule: rule.name.shared(),
+        }
+    }
+
     /// The rule that granted (by name the first, where several do).
     pub fn rule(&self) -> &Arc<str> {
         &self.rule
+    }
+}
+
+// === impl Asking ===
+
+impl Asking {
+    fn new(rules: &[&Rule]) -> Self {
+        let mut rules = rules.to_vec();
+        rules.sort_by(|a, b| a.name.cmp(&b.name));
+        rules.dedup_by(|a, b| a.name == b.name);
+        let asks = rules.iter().filter_map(|rule| match &rule.verdict {
+            Verdict::Ask(ask) => Some((rule.name.shared(), ask.clone())),
+            Verdict::Allow | Verdict::Deny(_) => None,
+        });
+        Self {
+            asks: asks.collect(),
+            message: rules.iter().find_map(|rule| rule.public()).cloned(),
+        }
+    }
+
+    /// The rules that ask, in order of name.
+    pub fn rules(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.asks.iter().map(|(name, _)| name)
+    }
+
+    /// What each of them asks.
+    pub fn asks(&self) -> impl Iterator<Item = &Ask> {
+        self.asks.iter().map(|(_, ask)| ask)
+    }
+
+    /// What the caller may be told.
+    pub fn message(&self) -> Option<&Arc<str>> {
+        self.message.as_ref()
     }
 }
 
@@ -185,79 +204,9 @@ impl Denial {
     pub fn visible(&self) -> bool {
         self.visible
     }
-}
 
-// === impl Findings ===
-
-impl<'a> Findings<'a> {
-    fn of(policy: &'a Policy, request: &Request<'_>) -> Self {
-        let Request {
-            agent,
-            server,
-            target,
-            ..
-        } = *request;
-        let mut agents = acting(request);
-        if target == Target::Server {
-            return Self {
-                envelope: agents.all(|agent| policy.index.touches(agent, server)),
-                allow: policy
-                    .index
-                    .reaching(agent, server)
-                    .and_then(|rule| policy.rules.get(rule)),
-                lacking: None,
-                deny: None,
-            };
-        }
-        let mut findings = Self {
-            envelope: agents.all(|agent| policy.index.enveloped(agent, server, target)),
-            ..Self::default()
-        };
-        policy.index.matching(agent, server, target, |number| {
-            let Some(rule) = policy.rules.get(number) else {
-                return;
-            };
-            let found = match rule.verdict {
-                Verdict::Allow if holds(request.scopes, &rule.requires) => &mut findings.allow,
-                Verdict::Allow => &mut findings.lacking,
-                Verdict::Deny(_) => &mut findings.deny,
-            };
-            // The first by name, so that records do not depend on the order of the file.
-            if found.is_none_or(|other| rule.name < other.name) {
-                *found = Some(rule);
-            }
-        });
-        findings
+    /// What the caller may be told, if it may learn that the target exists.
+    pub fn message(&self) -> Option<&Arc<str>> {
+        self.message.as_ref()
     }
-
-    /// Whether the target is shown in lists. A caller that lacks a scope sees what it could ask for with it.
-    fn listed(&self) -> bool {
-        let allowed = self.allow.or(self.lacking).is_some();
-        self.envelope && allowed && self.deny.is_none()
-    }
-}
-
-/// Every agent whose envelope counts.
-fn acting<'a>(request: &Request<'a>) -> impl Iterator<Item = &'a str> {
-    let chain = request.chain.iter().map(|agent| &**agent);
-    chain.chain([request.agent])
-}
-
-fn holds(scopes: &[Box<str>], required: &[Box<str>]) -> bool {
-    required.iter().all(|scope| scopes.contains(scope))
-}
-
-/// What keeps the request from being weighed at all.
-fn unknown(policy: &Policy, request: &Request<'_>) -> Option<Reason> {
-    let mut most = usize::MAX;
-    for agent in acting(request) {
-        match policy.agents.get(agent) {
-            Some(agent) => most = most.min(agent.hops),
-            None => return Some(Reason::UnknownAgent),
-        }
-    }
-    if request.chain.len() >= most {
-        return Some(Reason::Depth { most });
-    }
-    (!policy.servers.contains(request.server)).then_some(Reason::UnknownServer)
 }

@@ -1,7 +1,6 @@
 //! An allow that no envelope leaves room for.
 
 use super::rules;
-use crate::compile::concerns;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::Document;
 use crate::model::{Pattern, Policy, ServerName, Verdict};
@@ -13,8 +12,12 @@ pub(super) fn run(document: &Document, policy: &Policy) -> Vec<Diagnostic> {
     let servers: Vec<&str> = policy.servers().map(ServerName::as_str).collect();
     let mut warnings = Vec::new();
     for (rule, table, _) in rules(document, policy) {
-        let envelopes = policy.agents().filter(|(name, _)| concerns(rule, name));
-        let envelopes: Vec<&Pattern> = envelopes.flat_map(|(_, agent)| &agent.envelope).collect();
+        let envelopes = policy
+            .agents()
+            .filter(|(name, _)| rule.concerns(name.as_str()));
+        let envelopes: Vec<&Pattern> = envelopes
+            .flat_map(|(_, agent)| &agent.envelope.tools)
+            .collect();
         for item in table.items("tools") {
             let Some(pattern) = item.text().and_then(|text| Pattern::new(text).ok()) else {
                 continue;

@@ -1,79 +1,20 @@
 //! The compiled policy.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::HashMap;
 
-use super::{AgentName, Matcher, Pattern, RuleName, ServerName};
+use super::{Agent, AgentName, Mode, Rule, Server, ServerName};
 use crate::compile::Index;
-use crate::diagnostic::Span;
 
 /// Everything `decide` reads.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
     pub(crate) agents: HashMap<AgentName, Agent>,
-    pub(crate) servers: HashSet<ServerName>,
+    pub(crate) servers: HashMap<ServerName, Server>,
     pub(crate) rules: Vec<Rule>,
+    /// Of the rules that are enforced.
     pub(crate) index: Index,
-}
-
-/// `[agents.NAME]`.
-#[derive(Debug, Clone)]
-pub struct Agent {
-    /// Who answers for it.
-    pub owner: Option<String>,
-    /// What it is for.
-    pub purpose: Option<String>,
-    /// Where in its life it is.
-    pub state: Lifecycle,
-    /// First instant it may no longer act, in seconds since the epoch.
-    pub expires: Option<i64>,
-    /// The identities it answers to.
-    pub identity: Vec<Matcher>,
-    /// Whether it may act only within the chain of another.
-    pub requires_chain: bool,
-    /// The most it may ever call.
-    pub envelope: Vec<Pattern>,
-    /// The most agents in a chain it is part of, itself counted.
-    pub hops: usize,
-    /// Where its name is written.
-    pub span: Span,
-}
-
-/// An agent's `state`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lifecycle {
-    /// Written down, not yet let in.
-    Proposed,
-    /// May act.
-    Active,
-    /// May not act for now.
-    Suspended,
-    /// Will not act again.
-    Retired,
-}
-
-/// `[[rules]]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rule {
-    /// Unique.
-    pub name: RuleName,
-    /// Whom it speaks of; `None`: every agent.
-    pub agents: Option<Vec<AgentName>>,
-    /// What it speaks of; `None`: everything.
-    pub tools: Option<Vec<Pattern>>,
-    /// OAuth scopes the caller's token must hold for the rule to allow.
-    pub requires: Vec<Box<str>>,
-    /// What it says.
-    pub verdict: Verdict,
-}
-
-/// What a rule says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// `allow = true`.
-    Allow,
-    /// `deny = "message"`, and the message.
-    Deny(Arc<str>),
+    /// Of those and the ones that are only counted, where there are any.
+    pub(crate) shadow: Option<Box<Index>>,
 }
 
 // === impl Policy ===
@@ -82,15 +23,21 @@ impl Policy {
     /// Compiles agents, servers and rules that are already valid.
     pub fn new(
         agents: HashMap<AgentName, Agent>,
-        servers: HashSet<ServerName>,
-        rules: Vec<Rule>,
+        servers: HashMap<ServerName, Server>,
+        mut rules: Vec<Rule>,
     ) -> Self {
-        let index = Index::new(&agents, &servers, &rules);
+        // In order of name, so that nothing depends on the order of the file.
+        rules.sort_by(|a, b| a.name.cmp(&b.name));
+        let enforced = |rule: &Rule| rule.mode == Mode::Enforced;
+        let index = Index::new(&agents, &rules, enforced);
+        let shadow =
+            (!rules.iter().all(enforced)).then(|| Box::new(Index::new(&agents, &rules, |_| true)));
         Self {
             agents,
             servers,
             rules,
             index,
+            shadow,
         }
     }
 
@@ -106,10 +53,15 @@ impl Policy {
 
     /// The servers, in no order.
     pub fn servers(&self) -> impl Iterator<Item = &ServerName> {
-        self.servers.iter()
+        self.servers.keys()
     }
 
-    /// The rules as written.
+    /// One server.
+    pub fn server(&self, name: &str) -> Option<&Server> {
+        self.servers.get(name)
+    }
+
+    /// The rules in order of name.
     pub fn rules(&self) -> &[Rule] {
         &self.rules
     }

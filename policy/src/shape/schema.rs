@@ -1,6 +1,6 @@
 //! The table of keys as JSON Schema (draft-07), which editors of TOML understand.
 
-use super::{Key, Need, Shape};
+use super::{Form, Key, Need, Shape};
 
 /// A JSON value, so that this crate needs no JSON library; whoever prints it escapes the strings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +87,7 @@ fn shape(of: &Shape) -> Vec<(&'static str, Node)> {
                 Node::Object(shape(&Shape::Text(*form))),
             ),
         ],
+        Shape::Map(form, keys) => map(form, keys),
         Shape::Rows(keys) => vec![
             ("type", text("array")),
             ("items", Node::Object(table(keys))),
@@ -110,6 +111,15 @@ fn names(keys: &[Key]) -> Vec<(&'static str, Node)> {
     vec![
         ("type", text("object")),
         ("propertyNames", Node::Object(vec![name])),
+        ("additionalProperties", Node::Object(table(keys))),
+    ]
+}
+
+fn map(form: &Form, keys: &[Key]) -> Vec<(&'static str, Node)> {
+    let name = form.pattern.map(|pattern| ("pattern", text(pattern)));
+    vec![
+        ("type", text("object")),
+        ("propertyNames", Node::Object(name.into_iter().collect())),
         ("additionalProperties", Node::Object(table(keys))),
     ]
 }

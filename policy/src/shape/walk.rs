@@ -1,7 +1,7 @@
 //! Holds a tree against the table of keys and reports everything that does not fit.
 
 use super::suggest::nearest;
-use super::{Key, Need, Shape};
+use super::{Form, Key, Need, Shape};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::document::{Datum, Entry, Table, Value};
 use crate::model::well_formed;
@@ -130,6 +130,7 @@ impl Walk {
                     self.value(&shape, &entry.value);
                 }
             }
+            (Shape::Map(form, keys), Datum::Table(table)) => self.map(form, keys, table),
             (Shape::Rows(keys), Datum::List(rows)) => {
                 for row in rows {
                     match &row.datum {
@@ -139,6 +140,19 @@ impl Walk {
                 }
             }
             _ => self.wrong(words(shape), value),
+        }
+    }
+
+    fn map(&mut self, form: &Form, keys: &[Key], table: &Table) {
+        for (name, entry) in table.iter() {
+            if let Err(fault) = (form.check)(name) {
+                let one = Diagnostic::error(fault.code, entry.key, fault.message);
+                self.out.push(one.help(fault.help));
+            }
+            match &entry.value.datum {
+                Datum::Table(inner) => self.table(keys, inner, entry.key),
+                _ => self.wrong("a table", &entry.value),
+            }
         }
     }
 
@@ -269,7 +283,7 @@ fn words(shape: &Shape) -> &'static str {
         Shape::OneOrMany(inner) | Shape::TableLater(inner, _) | Shape::OrTable(inner, _) => {
             words(inner)
         }
-        Shape::Table(_) | Shape::Names(_) | Shape::Texts(_) => "a table",
+        Shape::Table(_) | Shape::Names(_) | Shape::Texts(_) | Shape::Map(..) => "a table",
         Shape::Rows(_) => "a list of tables",
         Shape::Unbuilt => "nothing",
     }

@@ -3,7 +3,7 @@
 use super::{Facts, Truth};
 
 /// A checked expression.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Expression {
     text: Box<str>,
 }

@@ -145,6 +145,21 @@ impl Pattern {
         }
     }
 
+    /// What every name that matches begins with, and what it ends with.
+    pub(crate) fn literals(&self) -> (&str, &str) {
+        if self.kind == Kind::All {
+            return ("", "");
+        }
+        let name = match &self.shape {
+            Shape::On(..) => self.text.split_once('/').map_or("", |(_, name)| name),
+            Shape::Anywhere(_) => "",
+        };
+        let name = name.strip_prefix(self.kind.prefix()).unwrap_or(name);
+        let head = name.split('*').next().unwrap_or_default();
+        let tail = name.rsplit('*').next().unwrap_or_default();
+        (head, tail)
+    }
+
     /// Whether it matches this target; [`Target::Server`] never, it is no thing to call.
     pub fn matches(&self, server: &str, target: Target<'_>) -> bool {
         let Some((kind, name)) = Kind::of(target) else {

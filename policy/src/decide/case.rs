@@ -1,0 +1,227 @@
+//! One request laid out for decision: who acts, on what, and which rules speak of it.
+
+use super::matching::Asked;
+use super::{Asking, Decision, Denial, Grant, Reason};
+use crate::compile::Index;
+use crate::condition::Facts;
+use crate::model::{Agent, Class, Kind, Now, Policy, Request, Rule, Server, Target, Verdict};
+
+/// A request of agents and a server that are known.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Case<'a> {
+    pub(super) policy: &'a Policy,
+    pub(super) request: &'a Request<'a>,
+    pub(super) server: &'a Server,
+    pub(super) facts: Facts<'a>,
+    /// The rules that count.
+    pub(super) index: &'a Index,
+}
+
+/// What rules say of it, each the first by name.
+#[derive(Debug, Default)]
+struct Findings<'a> {
+    allow: Option<&'a Rule>,
+    /// Allows only who holds more scopes.
+    lacking: Option<&'a Rule>,
+    deny: Option<&'a Rule>,
+    asks: Vec<&'a Rule>,
+}
+
+// === impl Case ===
+
+impl<'a> Case<'a> {
+    /// Lays the request out.
+    ///
+    /// # Errors
+    ///
+    /// What keeps it from being weighed at all.
+    pub(super) fn new(
+        policy: &'a Policy,
+        request: &'a Request<'a>,
+        now: Now,
+    ) -> Result<Self, Reason> {
+        let mut most = usize::MAX;
+        let mut acting = None;
+        for name in agents(request) {
+            let agent = policy.agents.get(name).ok_or(Reason::UnknownAgent)?;
+            most = most.min(agent.envelope.hops);
+            acting = Some(agent);
+        }
+        let agent: &Agent = acting.ok_or(Reason::UnknownAgent)?;
+        if request.chain.len() >= most {
+            return Err(Reason::Depth { most });
+        }
+        let server = policy.servers.get(request.server);
+        let server = server.ok_or(Reason::UnknownServer)?;
+        Ok(Self {
+            policy,
+            request,
+            server,
+            facts: Facts {
+                request,
+                agent,
+                class: server.class(request.target),
+                now,
+            },
+            index: &policy.index,
+        })
+    }
+
+    /// The decision.
+    pub(super) fn decide(&self) -> Decision {
+        if self.request.target == Target::Server {
+            return self.open();
+        }
+        let findings = self.weigh(Asked::Call);
+        if !self.enveloped() {
+            return self.deny(Reason::Envelope);
+        }
+        if let Some(rule) = findings.deny {
+            return self.deny(Reason::Rule {
+                name: rule.name.shared(),
+            });
+        }
+        match (findings.allow, findings.lacking) {
+            (Some(_), _) if !findings.asks.is_empty() => Decision::Ask(Asking::new(&findings.asks)),
+            (Some(rule), _) => Decision::Allow(Grant::new(rule)),
+            (None, Some(rule)) => self.deny(Reason::Scopes {
+                name: rule.name.shared(),
+                scopes: rule.requires.clone(),
+            }),
+            (None, None) => self.deny(Reason::NoAllow),
+        }
+    }
+
+    /// Whether the caller may learn that the target exists.
+    pub(super) fn visible(&self) -> bool {
+        if self.request.target == Target::Server {
+            return self.reaching().is_some();
+        }
+        if !self.enveloped() {
+            return false;
+        }
+        let findings = self.weigh(Asked::List);
+        findings.deny.is_none() && findings.allow.or(findings.lacking).is_some()
+    }
+
+    /// The agent that acts.
+    pub(super) fn agent(&self) -> &'a str {
+        self.request.agent
+    }
+
+    /// Requests that only open or describe are allowed to who can reach anything there.
+    fn open(&self) -> Decision {
+        match self.reaching() {
+            Some(rule) => Decision::Allow(Grant::new(rule)),
+            None if self.touches() => self.deny(Reason::NoAllow),
+            None => self.deny(Reason::Envelope),
+        }
+    }
+
+    fn deny(&self, reason: Reason) -> Decision {
+        let message = match &reason {
+            Reason::Rule { name } => self.named(name).and_then(Rule::public),
+            Reason::NoAllow => self.nearly().and_then(Rule::public),
+            _ => None,
+        };
+        Decision::Deny(Denial {
+            message: message.cloned(),
+            reason,
+            visible: self.visible(),
+        })
+    }
+
+    fn named(&self, name: &str) -> Option<&'a Rule> {
+        let rules = &self.policy.rules;
+        let place = rules.binary_search_by(|rule| rule.name.as_str().cmp(name));
+        rules.get(place.ok()?)
+    }
+
+    /// The allow, by name the first, that only what the call says or the hour keeps from matching, and that has
+    /// something to say about it.
+    fn nearly(&self) -> Option<&'a Rule> {
+        let mut first: Option<&Rule> = None;
+        self.each(Asked::List, |rule| {
+            let speaks = rule.allows() && rule.message.is_some();
+            if speaks && first.is_none_or(|other| rule.name < other.name) {
+                first = Some(rule);
+            }
+        });
+        first
+    }
+
+    fn weigh(&self, asked: Asked) -> Findings<'a> {
+        let mut findings = Findings::default();
+        self.each(asked, |rule| {
+            let found = match &rule.verdict {
+                Verdict::Allow if holds(self.request.scopes, &rule.requires) => &mut findings.allow,
+                Verdict::Allow => &mut findings.lacking,
+                Verdict::Deny(_) => &mut findings.deny,
+                Verdict::Ask(_) => return findings.asks.push(rule),
+            };
+            if found.is_none_or(|other| rule.name < other.name) {
+                *found = Some(rule);
+            }
+        });
+        findings
+    }
+
+    /// Every rule that matches.
+    fn each(&self, asked: Asked, mut found: impl FnMut(&'a Rule)) {
+        let Request { server, target, .. } = *self.request;
+        self.index.matching(self.agent(), server, target, |number| {
+            let Some(rule) = self.policy.rules.get(number) else {
+                return;
+            };
+            if rule.matches(rule.rest(&self.facts, asked), asked) {
+                found(rule);
+            }
+        });
+    }
+
+    /// Whether the envelope of every agent holds the target.
+    fn enveloped(&self) -> bool {
+        let Request { server, target, .. } = *self.request;
+        let Class { effect, label, .. } = self.facts.class;
+        agents(self.request).all(|name| {
+            let envelope = self.policy.agents.get(name).map(|agent| &agent.envelope);
+            envelope.is_some_and(|one| one.effects.holds(effect) && label <= one.clearance)
+                && self.policy.index.enveloped(name, server, target)
+        })
+    }
+
+    /// Whether the envelope of every agent holds anything of the server.
+    pub(super) fn touches(&self) -> bool {
+        agents(self.request).all(|name| {
+            let agent = self.policy.agents.get(name);
+            agent.is_some_and(|agent| self.within(agent).next().is_some())
+        })
+    }
+
+    /// The patterns of an envelope that may hold something of the server.
+    pub(super) fn within<'b>(
+        &self,
+        agent: &'b Agent,
+    ) -> impl Iterator<Item = &'b crate::model::Pattern> + use<'a, 'b> {
+        let (server, name) = (self.server, self.request.server);
+        let envelope = &agent.envelope;
+        let possible = move |kind: Kind| {
+            let (effects, label) = server.extent(kind);
+            label <= envelope.clearance && effects.iter().any(|one| envelope.effects.holds(one))
+        };
+        envelope
+            .tools
+            .iter()
+            .filter(move |pattern| pattern.touches(name) && possible(pattern.kind()))
+    }
+}
+
+/// Every agent whose envelope counts, the one that acts last.
+fn agents<'a>(request: &Request<'a>) -> impl Iterator<Item = &'a str> {
+    let chain = request.chain.iter().map(|agent| &**agent);
+    chain.chain([request.agent])
+}
+
+fn holds(scopes: &[Box<str>], required: &[Box<str>]) -> bool {
+    required.iter().all(|scope| scopes.contains(scope))
+}

@@ -1,0 +1,260 @@
+//! The keys this crate owns: agents, groups, rules, tests, and what a server's table says about policy.
+
+mod forms;
+mod server;
+
+use crate::shape::{ANY, Choice, Key, Shape};
+use forms::{
+    AGENTS as AGENT_NAMES, DURATION, IDENTITY, SCOPE, SENTENCE, SUBJECT, TITLE, TOOLS, USERS,
+};
+
+pub use forms::{PATTERN, duration};
+pub use server::SERVER;
+
+/// `{ source = "…", subject = "…", claims = { … } }` of an agent's `identity`.
+pub const CLAIMED: &[Key] = &[
+    Key::new(
+        "source",
+        Shape::Text(ANY),
+        "The name of an identity, `[identities.NAME]`.",
+    )
+    .required(),
+    Key::new(
+        "subject",
+        Shape::Text(SUBJECT),
+        "The subject, or a pattern of subjects.",
+    )
+    .required(),
+    Key::new(
+        "claims",
+        Shape::Texts(SUBJECT),
+        "Further claims of the token and what each must be, as text or pattern.",
+    ),
+];
+
+/// An agent's `state`.
+pub const STATES: &[Choice] = &[
+    Choice::new("proposed"),
+    Choice::new("active"),
+    Choice::new("suspended"),
+    Choice::new("retired"),
+];
+
+/// `envelope = { … }` of an agent.
+pub const ENVELOPE: &[Key] = &[
+    Key::new(
+        "tools",
+        Shape::List(&Shape::Text(TOOLS)),
+        "Patterns of everything the agent may ever call, or groups of them.",
+    )
+    .required(),
+    Key::new(
+        "effects",
+        Shape::List(&Shape::Choice(server::EFFECTS)),
+        "What that may do; what nobody has classified destroys.",
+    )
+    .default("[\"read\"]"),
+    Key::new(
+        "clearance",
+        Shape::Choice(server::LABELS),
+        "The highest label of what the agent may touch.",
+    )
+    .default("\"internal\""),
+    Key::new(
+        "hops",
+        Shape::Integer(1, 32),
+        "The most agents there may be in a chain this agent is part of, itself counted.",
+    )
+    .default("1"),
+    Key::later("credential_ttl"),
+    Key::later("limit"),
+];
+
+/// `[agents.NAME]`.
+pub const AGENT: &[Key] = &[
+    Key::new(
+        "owner",
+        Shape::Text(SENTENCE),
+        "Who answers for the agent: a person or a team.",
+    ),
+    Key::new("purpose", Shape::Text(SENTENCE), "What the agent is for."),
+    Key::new(
+        "state",
+        Shape::Choice(STATES),
+        "Only an active agent may call.",
+    )
+    .default("\"active\""),
+    Key::new(
+        "expires",
+        Shape::Date,
+        "The first day, or instant, on which it may no longer call (a day begins at 00:00 UTC).",
+    ),
+    Key::new(
+        "identity",
+        Shape::OneOrMany(&Shape::OrTable(&Shape::Text(IDENTITY), CLAIMED)),
+        "The identities it answers to: `SOURCE:SUBJECT`, a SPIFFE ID, or `local`: whoever calls from this machine.",
+    ),
+    Key::new(
+        "requires_chain",
+        Shape::Bool,
+        "Whether it may act only within the chain of an agent that called it.",
+    )
+    .default("false"),
+    Key::new(
+        "envelope",
+        Shape::Table(ENVELOPE),
+        "The most the agent may ever do; without it, nothing.",
+    ),
+];
+
+/// `[[rules]]`.
+pub const RULE: &[Key] = &[
+    Key::new(
+        "name",
+        Shape::Text(TITLE),
+        "A short sentence, unique; shown in records.",
+    )
+    .required(),
+    Key::new(
+        "agents",
+        Shape::OneOrMany(&Shape::Text(AGENT_NAMES)),
+        "Agents the rule speaks of, by name, pattern or group; absent: every agent.",
+    ),
+    Key::new(
+        "on_behalf_of",
+        Shape::OneOrMany(&Shape::Text(USERS)),
+        "Users the agent acts for, as `SOURCE:SUBJECT`, pattern or group; absent: anybody or nobody.",
+    ),
+    Key::new(
+        "tools",
+        Shape::OneOrMany(&Shape::Text(TOOLS)),
+        "Patterns the rule speaks of, or groups of them; absent: everything.",
+    ),
+    Key::new(
+        "effects",
+        Shape::OneOrMany(&Shape::Choice(server::EFFECTS)),
+        "What the tools the rule speaks of do.",
+    ),
+    Key::new(
+        "egress",
+        Shape::Choice(server::EGRESS),
+        "Where what is sent to them goes.",
+    ),
+    Key::new(
+        "after",
+        Shape::Table(AFTER),
+        "What the task has touched before; all that is given must hold.",
+    ),
+    Key::new(
+        "allow",
+        Shape::True,
+        "Allows what matches. A rule has one of `allow`, `ask` and `deny`.",
+    ),
+    Key::new(
+        "ask",
+        Shape::Table(ASK),
+        "Asks a person about what matches and is allowed. Outweighs every allow.",
+    ),
+    Key::new(
+        "deny",
+        Shape::Text(SENTENCE),
+        "Denies what matches; the text may be told to the caller. Outweighs every ask and allow.",
+    ),
+    Key::new(
+        "message",
+        Shape::Text(SENTENCE),
+        "What the caller is told where the rule keeps a call from happening; of a deny its own text, if absent.",
+    ),
+    Key::new(
+        "requires",
+        Shape::OneOrMany(&Shape::Text(SCOPE)),
+        "OAuth scopes the caller's token must hold; without them the call is refused as in need of them.",
+    ),
+    Key::new(
+        "mode",
+        Shape::Choice(MODES),
+        "`shadow`: the rule is evaluated and counted beside the others, and changes nothing.",
+    ),
+    Key::later("args"),
+    Key::new(
+        "when",
+        Shape::Text(SENTENCE),
+        "An expression (CEL) over `call`, `agent`, `user`, `chain`, `task`, `server`, `tool` and `now`.",
+    ),
+    Key::later("during"),
+    Key::later("limit"),
+    Key::later("credential"),
+    Key::later("scope"),
+];
+
+/// `after = { … }` of a rule.
+pub const AFTER: &[Key] = &[
+    Key::new(
+        "label",
+        Shape::Choice(server::LABELS),
+        "It has touched data of this label or a higher one.",
+    ),
+    Key::new(
+        "untrusted",
+        Shape::Bool,
+        "Whether anything it was answered may have been written by anybody.",
+    ),
+];
+
+/// `ask = { … }` of a rule.
+pub const ASK: &[Key] = &[
+    Key::new(
+        "approvers",
+        Shape::OneOrMany(&Shape::Text(SENTENCE)),
+        "Who may say yes.",
+    )
+    .required(),
+    Key::new(
+        "within",
+        Shape::Text(DURATION),
+        "How long an answer is waited for.",
+    ),
+];
+
+/// A rule's `mode`.
+pub const MODES: &[Choice] = &[Choice::new("shadow")];
+
+/// `[groups.NAME]`.
+pub const GROUP: &[Key] = &[
+    Key::new(
+        "agents",
+        Shape::OneOrMany(&Shape::Text(AGENT_NAMES)),
+        "Agents, by name, pattern or another group.",
+    ),
+    Key::new(
+        "tools",
+        Shape::OneOrMany(&Shape::Text(TOOLS)),
+        "Patterns, or other groups.",
+    ),
+    Key::new(
+        "users",
+        Shape::OneOrMany(&Shape::Text(USERS)),
+        "Users, as `SOURCE:SUBJECT`, pattern or another group.",
+    ),
+];
+
+/// `[agents]`.
+pub const AGENTS: Key = Key::new(
+    "agents",
+    Shape::Names(AGENT),
+    "Registered agents; an unregistered caller is refused.",
+);
+/// `[[rules]]`.
+pub const RULES: Key = Key::new(
+    "rules",
+    Shape::Rows(RULE),
+    "What the agents may do now. No rule, no call; order never matters.",
+);
+/// `[groups]`.
+pub const GROUPS: Key = Key::new(
+    "groups",
+    Shape::Names(GROUP),
+    "Agents, tools or users under one name; rules and envelopes say `@NAME`.",
+);
+/// `[[tests]]`.
+pub const TESTS: Key = Key::later("tests");
