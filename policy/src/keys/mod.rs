@@ -4,11 +4,9 @@ mod forms;
 mod server;
 
 use crate::shape::{ANY, Choice, Key, Shape};
-use forms::{
-    AGENTS as AGENT_NAMES, DURATION, IDENTITY, SCOPE, SENTENCE, SUBJECT, TITLE, TOOLS, USERS,
-};
+use forms::{AGENTS as AGENT_NAMES, IDENTITY, SCOPE, SENTENCE, SUBJECT, TITLE, TOOLS, USERS};
 
-pub use forms::{PATTERN, duration};
+pub use forms::{DURATION, PATTERN, duration};
 pub use server::SERVER;
 
 /// `{ source = "…", subject = "…", claims = { … } }` of an agent's `identity`.
