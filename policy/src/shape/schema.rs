@@ -1,6 +1,6 @@
 //! The table of keys as JSON Schema (draft-07), which editors of TOML understand.
 
-use super::{Key, Need, Shape};
+use super::{Form, Key, Need, Shape};
 
 /// A JSON value, so that this crate needs no JSON library; whoever prints it escapes the strings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +37,11 @@ fn shape(of: &Shape) -> Vec<(&'static str, Node)> {
                 ("minimum", Node::Integer(*low)),
                 ("maximum", Node::Integer(*high)),
             ]
+        }
+        Shape::Number => vec![("type", text("number"))],
+        Shape::Scalar => {
+            let kinds = ["string", "number", "boolean"].map(text);
+            vec![("type", Node::List(kinds.into()))]
         }
         // Editors hand a TOML date over as a string.
         Shape::Date => vec![("type", text("string"))],
@@ -80,6 +85,7 @@ fn shape(of: &Shape) -> Vec<(&'static str, Node)> {
         }
         Shape::Table(keys) => table(keys),
         Shape::Names(keys) => names(keys),
+        Shape::Map(form, keys) => map(form, keys),
         Shape::Texts(form) => vec![
             ("type", text("object")),
             (
@@ -103,6 +109,14 @@ fn either(
 ) -> Vec<(&'static str, Node)> {
     let both = vec![Node::Object(one), Node::Object(other)];
     vec![("anyOf", Node::List(both))]
+}
+
+fn map(form: &Form, keys: &[Key]) -> Vec<(&'static str, Node)> {
+    vec![
+        ("type", text("object")),
+        ("propertyNames", Node::Object(shape(&Shape::Text(*form)))),
+        ("additionalProperties", Node::Object(table(keys))),
+    ]
 }
 
 fn names(keys: &[Key]) -> Vec<(&'static str, Node)> {
