@@ -204,7 +204,8 @@ mod tests {
         };
         let mut number = || {
             let sign = [1_i128, -1][next(2) as usize];
-            let (whole, places) = (next(2_000), next(4) as u32);
+            let most = [12, 2_000][next(2) as usize];
+            let (whole, places) = (next(most), next(3) as u32);
             let fraction = next(10_u64.pow(places));
             let exponent = next(13) as i32 - 6;
             let minus = if sign < 0 { "-" } else { "" };

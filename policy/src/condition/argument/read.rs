@@ -37,10 +37,13 @@ pub(super) fn read(
             .for_each(|length| order(length, diagnostics));
     }
     let tests = tests(table)?;
-    let presence = match (table.get("present"), table.get("absent")) {
-        (Some(_), _) => Presence::Present,
-        (None, Some(_)) => Presence::Absent,
-        (None, None) => Presence::Unsaid,
+    let said = |key| table.value(key).map(|value| &value.datum) == Some(&Datum::Bool(true));
+    let presence = match (said("present"), said("absent")) {
+        (true, _) => Presence::Present,
+        (false, true) => Presence::Absent,
+        // Whatever stands there instead has been reported already.
+        (false, false) if tests.is_empty() => return None,
+        (false, false) => Presence::Unsaid,
     };
     (diagnostics.len() == before).then_some((presence, tests))
 }
@@ -113,14 +116,19 @@ fn order(table: &Table, diagnostics: &mut Vec<Diagnostic>) {
 /// The tests; nothing where one cannot be read, which has been reported already.
 fn tests(table: &Table) -> Option<Vec<Test>> {
     let mut tests = Vec::new();
-    for key in WHOLE.iter().filter(|key| table.get(key).is_some()) {
-        let listed: Option<_> = table.items(key).iter().map(scalar).collect();
-        tests.push(Test::OneOf(listed?));
+    match (
+        table.value("is"),
+        table.value("in").map(|value| &value.datum),
+    ) {
+        (Some(value), _) => tests.push(Test::OneOf([scalar(value)?].into())),
+        (None, Some(Datum::List(items))) => tests.push(Test::OneOf(each(items, scalar)?.into())),
+        (None, Some(_)) => return None,
+        (None, None) => {}
     }
     if table.get("like").is_some() {
         let pattern = |value: &Value| value.text().and_then(SubjectPattern::new);
-        let patterns: Option<_> = table.items("like").iter().map(pattern).collect();
-        tests.push(Test::Like(patterns?));
+        let patterns = each(table.items("like"), pattern)?;
+        tests.push(Test::Like(patterns.into()));
     }
     if NUMBERS.iter().any(|key| table.get(key).is_some()) {
         let bound = |key| match table.value(key) {
@@ -134,10 +142,16 @@ fn tests(table: &Table) -> Option<Vec<Test>> {
         tests.push(length(value)?);
     }
     if table.get("within").is_some() {
-        let texts = table.items("within").iter().filter_map(Value::text);
-        tests.push(Test::Within(Within::new(texts).ok()?));
+        let texts = each(table.items("within"), Value::text)?;
+        tests.push(Test::Within(Within::new(texts.into_iter()).ok()?));
     }
     Some(tests)
+}
+
+/// All of at least one.
+fn each<'a, T>(items: &'a [Value], read: impl Fn(&'a Value) -> Option<T>) -> Option<Vec<T>> {
+    let read: Option<Vec<T>> = items.iter().map(read).collect();
+    read.filter(|read| !read.is_empty())
 }
 
 fn length(value: &Value) -> Option<Test> {

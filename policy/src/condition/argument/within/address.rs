@@ -191,10 +191,11 @@ fn host(url: &Url, authority: &str) -> Option<String> {
         }
         Host::Ipv4(address) => Some(address.to_string()).filter(|name| *name == written),
         // An address of version 4 in the clothes of version 6 is the same place under another name.
-        Host::Ipv6(address) => match address.to_ipv4() {
-            Some(_) if !address.is_loopback() && !address.is_unspecified() => None,
-            _ => Some(address.to_string()),
-        },
+        Host::Ipv6(address) => {
+            let embedded = address.to_ipv4().map(|inner| inner.octets());
+            let disguised = embedded.is_some_and(|[first, ..]| first != 0);
+            (!disguised && address.to_ipv4_mapped().is_none()).then(|| address.to_string())
+        }
     }
 }
 
