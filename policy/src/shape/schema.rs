@@ -62,15 +62,7 @@ fn shape(of: &Shape) -> Vec<(&'static str, Node)> {
                 ("enum", Node::List(names.collect())),
             ]
         }
-        Shape::SecretFile => {
-            const FILE: [Key; 1] = [Key::new(
-                "file",
-                Shape::Text(super::ANY),
-                "The file that holds the secret.",
-            )
-            .required()];
-            table(&FILE)
-        }
+        Shape::SecretFile => secret_file(),
         Shape::List(item) => vec![
             ("type", text("array")),
             ("items", Node::Object(shape(item))),
@@ -101,6 +93,16 @@ fn shape(of: &Shape) -> Vec<(&'static str, Node)> {
         Shape::OrTable(inner, keys) => either(shape(inner), table(keys)),
         Shape::Unbuilt => Vec::new(),
     }
+}
+
+fn secret_file() -> Vec<(&'static str, Node)> {
+    const FILE: [Key; 1] = [Key::new(
+        "file",
+        Shape::Text(super::ANY),
+        "The file that holds the secret.",
+    )
+    .required()];
+    table(&FILE)
 }
 
 fn either(

@@ -148,18 +148,20 @@ fn of_no_calendar_nobody_can_tell() {
     }
 }
 
+/// One mistake: its code, what is underlined, and a part of how to mend it.
+fn case(text: &str, code: &str, at: &str, help: &str) {
+    let (during, report) = read(text);
+    let [one] = &report.records()[..] else {
+        panic!("{text}\n{}", report.human(false));
+    };
+    assert_eq!((one.code, one.places[0].text), (code, at), "{text}");
+    let found = report.diagnostics()[0].help.clone().unwrap_or_default();
+    assert!(found.contains(help), "{text}: {found}");
+    assert!(during.is_none(), "{text}");
+}
+
 #[test]
 fn what_is_refused() {
-    let case = |text: &str, code: &str, at: &str, help: &str| {
-        let (during, report) = read(text);
-        let [one] = &report.records()[..] else {
-            panic!("{text}\n{}", report.human(false));
-        };
-        assert_eq!((one.code, one.places[0].text), (code, at), "{text}");
-        let found = report.diagnostics()[0].help.clone().unwrap_or_default();
-        assert!(found.contains(help), "{text}: {found}");
-        assert!(during.is_none(), "{text}");
-    };
     case("{}", "invalid-value", "{}", "`days`");
     case(
         "{ zone = \"UTC\" }",

@@ -2,6 +2,7 @@
 
 use super::super::Truth::{No, Yes};
 use super::{argument, truth};
+use crate::json::Json;
 
 /// A dice of our own, so that a failure can be repeated.
 struct Dice(u64);
@@ -138,8 +139,8 @@ fn torn_arguments_are_no_trouble() {
         let json = dice.object(4);
         for end in 0..json.len() {
             for one in conditions.as_flattened() {
-                truth(one, &json[..end]);
-                truth(one, &json[end..]);
+                one.truth(Some(Json::new(&json.as_bytes()[..end])));
+                one.truth(Some(Json::new(&json.as_bytes()[end..])));
             }
         }
     }

@@ -1,8 +1,8 @@
 //! Addresses: scheme, host and port are the same, and the path lies below.
 //!
 //! Hosts are compared by name as the URL standard writes it. A text that another reader could take to another host or
-//! another path is `Maybe`: user names, a host in disguise, escapes that need not be, dots that one server resolves
-//! and the next does not.
+//! another path is `Maybe`: a user before the host, a host in disguise, escapes that need not be, dots that one server
+//! resolves and the next does not. It is not `No`, which would let each of them past a deny.
 
 use url::{Host, Url};
 
@@ -97,7 +97,7 @@ impl Address {
         let disguised = || {
             Fault::new(
                 "the URL can be read in more than one way",
-                format!("write it plainly: `{url}`"),
+                "write the host as it is and the path without `//`, `.`, `..`, `;`, `\\` and needless escapes",
             )
         };
         let (origin, rest) = split(text).ok_or_else(disguised)?;
