@@ -13,6 +13,7 @@ mod headers;
 mod identity;
 mod limits;
 mod mrtr;
+mod policy;
 mod regressions;
 mod reload;
 mod server_requests;
