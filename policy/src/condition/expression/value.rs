@@ -12,11 +12,17 @@ use cel::context::VariableResolver;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The most that may be read in one evaluation: bytes of arguments, each time they are looked through.
-const FUEL: usize = 256 * 1024;
+/// The most that an evaluation may read, in bytes of arguments that are passed over; all told well under a millisecond.
+const FUEL: usize = 1024 * 1024;
 
-/// What a value costs beside its bytes.
-const PER_VALUE: usize = 100;
+/// What a value costs, in such bytes.
+const VALUE: usize = 600;
+
+/// What a byte of a text costs: it is looked at again by whoever asked for it.
+const PLAIN: usize = 2;
+
+/// What a byte of a text costs that has to be unescaped.
+const ESCAPED: usize = 16;
 
 /// The deepest that arguments may be nested where a whole list or object of them is asked for.
 const DEEPEST: usize = 32;
@@ -99,13 +105,17 @@ impl<'a> Asked<'a> {
     }
 
     fn value(&self, json: Json<'a>, depth: usize) -> Option<Box<dyn Val + 'a>> {
-        self.spend(PER_VALUE + json.raw().len())?;
+        self.spend(VALUE + json.raw().len())?;
         let deeper = depth + 1;
         Some(match json.kind()? {
             Kind::Null => Box::new(CelNull),
             Kind::Bool => boolean(json.bool()?),
             Kind::Number => number(json.number()?)?,
-            Kind::Text => Box::new(CelString::from(json.text()?)),
+            Kind::Text => {
+                let is_escaped = json.raw().contains(&b'\\');
+                self.spend(json.raw().len() * if is_escaped { ESCAPED } else { PLAIN })?;
+                Box::new(CelString::from(json.text()?))
+            }
             Kind::List | Kind::Object if depth == DEEPEST => return None,
             Kind::List => list(
                 json.items()

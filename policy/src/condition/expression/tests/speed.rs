@@ -81,7 +81,7 @@ fn what_an_evaluation_costs_at_worst() {
     print_cost(
         "long text, once",
         "call.args.x.contains(\"c\")",
-        &text(100_000),
+        &text(250_000),
     );
     print_cost(
         "text in steps",
@@ -94,18 +94,18 @@ fn what_an_evaluation_costs_at_worst() {
     print_cost(
         "long list",
         "call.args.x == [1] || 1 in call.args.x",
-        &list(1_000),
+        &list(800),
     );
     print_cost(
         "long list, wrong type",
         "call.args.x + 1 == 2",
         &list(1_900),
     );
-    let members: Vec<_> = (0..1_000).map(|n| format!("\"{n}\":0")).collect();
+    let members: Vec<_> = (0..800).map(|n| format!("\"{n}\":0")).collect();
     let object = format!("{{\"x\":{{{}}}}}", members.join(","));
     print_cost("many members", "call.args.x == call.args.x", &object);
-    print_cost("last member", "call.args.x[\"999\"] == 0", &object);
-    let escaped = format!("{{\"x\":\"{}\"}}", "\\u00e9".repeat(20_000));
+    print_cost("last member", "call.args.x[\"799\"] == 0", &object);
+    let escaped = format!("{{\"x\":\"{}\"}}", "\\u00e9".repeat(10_000));
     print_cost("escaped", "call.args.x == \"a\"", &escaped);
     for pattern in [
         "(a|b|ab)*[cd]$",
@@ -113,7 +113,7 @@ fn what_an_evaluation_costs_at_worst() {
         "([ab]{0,30}){4}[cd]$",
         ".*a.*b.*a.*b.*[cd]$",
         "(?i)(a.?){20}[cd]",
-        "\\b\\w+\\b.{3}[cd]",
+        "(a+b*)+[ab]?.{9}[cd]",
     ] {
         let expression = format!("call.args.x.matches(r\"{pattern}\")");
         print_cost(&format!("pattern {pattern}"), &expression, &text(4_000));
