@@ -127,7 +127,11 @@ fn unknown(name: &str) -> Flaw {
     names.dedup();
     let help = match nearest(name, names.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("the functions: `has`, {}", listed(names.into_iter())),
+        None => {
+            names.retain(|name| !name.starts_with("get"));
+            let listed = listed(names.into_iter());
+            format!("the functions: `has`, {listed}, and of a timestamp `getHours` and its like")
+        }
     };
     Flaw {
         message: format!("unknown function `{name}`"),

@@ -1,7 +1,7 @@
 //! What an expression names, handed to the evaluator as it asks: nothing is built that is not asked for.
 
 use super::check::{Checked, Slot, Step};
-use super::names::Name;
+use super::names::Fact;
 use super::number::number;
 use crate::condition::Facts;
 use crate::json::{Json, Kind};
@@ -46,32 +46,36 @@ impl<'a> Asked<'a> {
         }
     }
 
-    fn fact(&self, name: Name) -> Option<Box<dyn Val + 'a>> {
+    fn fact(&self, fact: Fact) -> Option<Box<dyn Val + 'a>> {
         let Facts {
             request,
             agent,
             class,
             now,
         } = self.facts;
-        Some(match name {
-            Name::Arguments => return self.argument(&[]),
-            Name::CallName => text(target(request.target)?.1),
-            Name::CallKind => text(target(request.target)?.0),
-            Name::AgentName => text(request.agent),
-            Name::AgentOwner => text_or_null(agent.owner.as_deref()),
-            Name::AgentPurpose => text_or_null(agent.purpose.as_deref()),
-            Name::User => request.user.map_or_else(|| Box::new(CelNull) as _, user),
-            Name::UserSource => text(request.user?.source),
-            Name::UserSubject => text(request.user?.subject),
-            Name::Chain => list(request.chain.iter().map(|agent| text(agent)).collect()),
-            Name::TaskLabel => text(request.task.label.name()),
-            Name::TaskUntrusted => boolean(request.task.untrusted),
-            Name::ServerName => text(request.server),
-            Name::ServerEgress => text(class.egress.name()),
-            Name::ToolEffect => text(Effect::name(class.effect)),
-            Name::ToolLabel => text(class.label.name()),
-            Name::ToolUntrusted => boolean(class.untrusted),
-            Name::Now => Box::new(CelInt::from(now.0)),
+        Some(match fact {
+            Fact::Arguments => return self.argument(&[]),
+            Fact::CallName => {
+                let (_, name) = target(request.target)?;
+                self.spend(name.len() * PLAIN)?;
+                text(name)
+            }
+            Fact::CallKind => text(target(request.target)?.0),
+            Fact::AgentName => text(request.agent),
+            Fact::AgentOwner => text_or_null(agent.owner.as_deref()),
+            Fact::AgentPurpose => text_or_null(agent.purpose.as_deref()),
+            Fact::User => request.user.map_or_else(|| Box::new(CelNull) as _, user),
+            Fact::UserSource => text(request.user?.source),
+            Fact::UserSubject => text(request.user?.subject),
+            Fact::Chain => list(request.chain.iter().map(|agent| text(agent)).collect()),
+            Fact::TaskLabel => text(request.task.label.name()),
+            Fact::TaskUntrusted => boolean(request.task.untrusted),
+            Fact::ServerName => text(request.server),
+            Fact::ServerEgress => text(class.egress.name()),
+            Fact::ToolEffect => text(Effect::name(class.effect)),
+            Fact::ToolLabel => text(class.label.name()),
+            Fact::ToolUntrusted => boolean(class.untrusted),
+            Fact::Now => Box::new(CelInt::from(now.0)),
         })
     }
 
@@ -146,7 +150,7 @@ impl VariableResolver for Asked<'_> {
         let at: usize = variable.strip_prefix(Slot::PREFIX)?.parse().ok()?;
         let value = match self.checked.slots.get(at)? {
             Slot::Constant(value) => return Some(CowVal::Borrowed(value.as_ref())),
-            Slot::Fact(name) => self.fact(*name),
+            Slot::Fact(fact) => self.fact(*fact),
             Slot::Argument(path) => self.argument(path),
             Slot::Has(path) => self.has(path),
         };

@@ -14,8 +14,8 @@ fn refused(text: &str, message: &str, help: &str) {
 
 #[test]
 fn what_is_not_written_right_is_told_where() {
-    refused("1 +", "at column 4", "<EOF>");
-    refused("agent.name ==\n  == 1", "at line 2, column 3", "==");
+    refused("1 +", "at column 4", "ends too early");
+    refused("agent.name ==\n  == 1", "at line 2, column 3", "unexpected");
     refused("", "no expression", "");
     refused("has(1)", "at column", "has()");
     refused("a ? b", "at column", "");
