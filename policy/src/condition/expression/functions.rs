@@ -62,7 +62,7 @@ const MACROS: &[(&str, &str)] = &[
 ];
 
 /// The most bytes a compiled pattern may have.
-const LARGEST_PATTERN: usize = 32 * 1024;
+const LARGEST_PATTERN: usize = 128 * 1024;
 
 /// The most bytes of a text a pattern is asked about.
 const LONGEST_MATCHED: usize = 4 * 1024;
