@@ -220,7 +220,6 @@ impl Walk {
             self.visit(target)?;
         }
         if call.func_name == "matches" {
-            self.cost.matching()?;
             if let Some(pattern) = call.args.pop() {
                 let pattern = self.pattern(pattern)?;
                 self.visit_all(&mut call.args)?;

@@ -19,7 +19,7 @@ const FUEL: usize = 1024 * 1024;
 const VALUE: usize = 600;
 
 /// What a byte of a text costs: it is looked at again by whoever asked for it.
-const PLAIN: usize = 2;
+const PLAIN: usize = 4;
 
 /// What a byte of a text costs that has to be unescaped.
 const ESCAPED: usize = 16;

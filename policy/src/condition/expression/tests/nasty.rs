@@ -339,15 +339,6 @@ fn arguments_that_are_large_or_deep_are_not_told() {
     assert_eq!(truth_for("call.args.x == \"a\"", &half), Truth::Maybe);
     assert_eq!(truth_for("has(call.args.x)", &half), Truth::Yes);
     assert_eq!(truth_for("agent.name == \"helper\"", &large), Truth::Yes);
-    let longer = format!("{{\"x\":\"{}\"}}", "a".repeat(5_000));
-    assert_eq!(
-        truth_for("call.args.x.matches(\"a\")", &longer),
-        Truth::Maybe
-    );
-    assert_eq!(
-        truth_for("call.args.x.startsWith(\"a\")", &longer),
-        Truth::Yes
-    );
     let deep = format!("{{\"x\":{}{}}}", "[".repeat(10_000), "]".repeat(10_000));
     assert_eq!(truth_for("call.args.x == []", &deep), Truth::Maybe);
     let nested = format!("{{\"x\":{}{}}}", "[".repeat(30), "]".repeat(30));

@@ -83,8 +83,8 @@ fn what_an_evaluation_costs_at_worst() {
     );
     print_cost(
         "long text, once",
-        "call.args.x.contains(\"c\")",
-        &text(250_000),
+        "call.args.x.matches(\"(a|b)*c\")",
+        &text(170_000),
     );
     print_cost(
         "text in steps",
@@ -127,19 +127,27 @@ fn what_patterns_cost_at_worst() {
     let texts: Vec<_> = (0..300).map(|_| mixed()).collect();
     for pattern in [
         "(a|b|ab)*[cd]$",
-        "(a|b)*a(a|b){12}[c-z]",
+        "(a|b)*a(a|b){8}[c-z]",
         "([ab]{0,30}){4}[cd]$",
         ".*a.*b.*a.*b.*[cd]$",
-        "(?i)(a.?){20}[cd]",
-        "(a+b*)+[ab]?.{9}[cd]",
+        "(?i)(a.?){8}[cd]",
+        "(a+b*)+[ab]?.{5}[cd]",
+        "^[a-z0-9.-]+@[a-z0-9.-]+$",
         r"^[\w.-]+@[\w.-]+$",
-        "(a|b)*a(a|b){40}(a|b)*b[ab]{30}[cd]",
-        "(a?b?){100}(ab?){100}[cd]",
+        r"^\w+$",
+        r"^\d{4}-\d{2}-\d{2}$",
+        r"\bdrop\s+table\b",
+        "(?i)^(select|show|explain) ",
     ] {
         let expression = format!("call.args.x.matches(r\"{pattern}\")");
-        print_costs(&format!("pattern {pattern}"), &expression, &texts);
+        let start = Instant::now();
+        let flaw = Expression::new(&expression).err();
+        println!("{:?}: {pattern}: {flaw:?}", start.elapsed());
+        if flaw.is_none() {
+            print_costs(&format!("pattern {pattern}"), &expression, &texts);
+        }
     }
-    let matches = vec!["call.args.x.matches(\"(a|b)*a(a|b){12}[c-z]\")"; 15].join(" || ");
+    let matches = vec!["call.args.x.matches(\"(a|b)*a(a|b){8}[c-z]\")"; 15].join(" || ");
     print_costs("fifteen patterns", &matches, &texts);
 }
 
