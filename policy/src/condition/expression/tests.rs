@@ -245,6 +245,7 @@ fn an_expression_is_its_text() {
     let one = Expression::new("agent.name == \"x\"").unwrap();
     assert_eq!(one.as_str(), "agent.name == \"x\"");
     assert_eq!(one, one.clone());
+    assert_eq!(format!("{one:?}"), r#"Expression("agent.name == \"x\"")"#);
     assert_ne!(one, Expression::new("agent.name == \"y\"").unwrap());
     fn shared<T: Send + Sync + std::fmt::Debug>(_: &T) {}
     shared(&one);
