@@ -77,7 +77,6 @@ fn shape(of: &Shape) -> Vec<(&'static str, Node)> {
         }
         Shape::Table(keys) => table(keys),
         Shape::Names(keys) => names(keys),
-        Shape::Map(form, keys) => map(form, keys),
         Shape::Texts(form) => vec![
             ("type", text("object")),
             (
@@ -85,6 +84,7 @@ fn shape(of: &Shape) -> Vec<(&'static str, Node)> {
                 Node::Object(shape(&Shape::Text(*form))),
             ),
         ],
+        Shape::Map(form, keys) => map(form, keys),
         Shape::Rows(keys) => vec![
             ("type", text("array")),
             ("items", Node::Object(table(keys))),
@@ -113,19 +113,20 @@ fn either(
     vec![("anyOf", Node::List(both))]
 }
 
-fn map(form: &Form, keys: &[Key]) -> Vec<(&'static str, Node)> {
-    vec![
-        ("type", text("object")),
-        ("propertyNames", Node::Object(shape(&Shape::Text(*form)))),
-        ("additionalProperties", Node::Object(table(keys))),
-    ]
-}
-
 fn names(keys: &[Key]) -> Vec<(&'static str, Node)> {
     let name = ("pattern", text("^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"));
     vec![
         ("type", text("object")),
         ("propertyNames", Node::Object(vec![name])),
+        ("additionalProperties", Node::Object(table(keys))),
+    ]
+}
+
+fn map(form: &Form, keys: &[Key]) -> Vec<(&'static str, Node)> {
+    let name = form.pattern.map(|pattern| ("pattern", text(pattern)));
+    vec![
+        ("type", text("object")),
+        ("propertyNames", Node::Object(name.into_iter().collect())),
         ("additionalProperties", Node::Object(table(keys))),
     ]
 }
