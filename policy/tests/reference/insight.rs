@@ -1,0 +1,1 @@
+//! What callers may learn, and what operators are told.

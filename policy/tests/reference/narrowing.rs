@@ -1,0 +1,1 @@
+//! More narrowing never allows more (G5), and no order of anything matters.
