@@ -48,16 +48,15 @@ pub(crate) fn world(dice: &mut Dice) -> World {
 
 /// A question that may concern the world.
 pub(crate) fn question(dice: &mut Dice) -> Question {
-    let agent = |dice: &mut Dice| (*dice.pick(&AGENTS)).to_owned();
     let chain = match dice.roll(4) {
-        0 => dice.some(3, agent),
+        0 => dice.some(3, agent_name),
         _ => Vec::new(),
     };
     Question {
         agent: if dice.once_in(60) {
             "eve".to_owned()
         } else {
-            agent(dice)
+            agent_name(dice)
         },
         user: (!dice.once_in(3)).then(|| {
             let (source, subject) = (*dice.pick(&SOURCES), *dice.pick(&SUBJECTS));
@@ -82,13 +81,9 @@ pub(crate) fn question(dice: &mut Dice) -> Question {
     }
 }
 
-/// Everything that can be asked about on one server.
-pub(crate) fn things() -> Vec<Thing> {
-    let tools = TOOLS.iter().map(|name| Thing::Tool((*name).to_owned()));
-    let uris = URIS.iter().map(|uri| Thing::Resource((*uri).to_owned()));
-    let prompts = PROMPTS.iter().map(|name| Thing::Prompt((*name).to_owned()));
-    let kinds = KINDS.iter().map(|kind| Thing::Client((*kind).to_owned()));
-    tools.chain(uris).chain(prompts).chain(kinds).collect()
+/// One of the agents there may be.
+pub(crate) fn agent_name(dice: &mut Dice) -> String {
+    (*dice.pick(&AGENTS)).to_owned()
 }
 
 fn agent(dice: &mut Dice, name: &str) -> Agent {
@@ -167,7 +162,8 @@ fn group(dice: &mut Dice, at: usize) -> Group {
     }
 }
 
-fn rule(dice: &mut Dice, number: usize) -> Rule {
+/// A rule; its name does not follow the order of the file.
+pub(crate) fn rule(dice: &mut Dice, number: usize) -> Rule {
     let says = match dice.roll(10) {
         0..6 => Says::Allow,
         6 | 7 => Says::Ask,
@@ -181,7 +177,6 @@ fn rule(dice: &mut Dice, number: usize) -> Rule {
         })
     };
     Rule {
-        // Names do not follow the order of the file.
         name: format!("r{:02}", (number * 37 + 11) % 100),
         agents: list(dice, 2, |dice| or_group(dice, agent_pattern)),
         users: list(dice, 5, |dice| or_group(dice, user_pattern)),
@@ -190,7 +185,7 @@ fn rule(dice: &mut Dice, number: usize) -> Rule {
             .once_in(4)
             .then(|| (0..1 + dice.roll(3)).map(|_| dice.roll(4)).collect()),
         egress: dice.once_in(6).then(|| dice.roll(2)),
-        after: dice.once_in(6).then(|| match dice.roll(3) {
+        after: dice.once_in(4).then(|| match dice.roll(3) {
             0 => After {
                 label: None,
                 untrusted: Some(dice.once_in(2)),
@@ -239,8 +234,8 @@ fn user_pattern(dice: &mut Dice) -> String {
     format!("{}:{subject}", dice.pick(&SOURCES))
 }
 
-/// A pattern of every kind there is.
-pub(crate) fn pattern(dice: &mut Dice) -> String {
+/// A pattern of any kind there is.
+fn pattern(dice: &mut Dice) -> String {
     let server = match dice.roll(6) {
         0 => *dice.pick(&["*", "s*", "*t", "**", "s**", "*s*"]),
         _ => *dice.pick(&SERVERS),
@@ -272,7 +267,7 @@ fn glob(dice: &mut Dice, most: usize) -> String {
 
 impl World {
     /// Takes names of agents that are not there out of rules; the engine refuses them.
-    fn without_strangers(mut self) -> Self {
+    pub(crate) fn without_strangers(mut self) -> Self {
         let known: Vec<String> = self.agents.iter().map(|agent| agent.name.clone()).collect();
         let stays = |name: &String| name.contains(['*', '@']) || known.contains(name);
         for list in self
