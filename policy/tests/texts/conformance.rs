@@ -3,6 +3,7 @@
 use policy::document::{Datum, Value};
 use policy::{Document, Source};
 use serde_json::Value as Json;
+use toml::value::Datetime;
 
 /// The document of a file, and whether anything was found wrong with it. What is not UTF-8 no loader hands over.
 fn read(bytes: &[u8]) -> (Option<Document>, bool) {
@@ -70,15 +71,13 @@ fn same(value: &Value, expected: &Json) -> bool {
         Datum::Text(text) => scalar("string") == Some(text),
         Datum::Integer(number) => scalar("integer") == Some(number.to_string().as_str()),
         Datum::Bool(yes) => scalar("bool") == Some(yes.to_string().as_str()),
-        Datum::Float(number) => scalar("float").is_some_and(|text| {
-            let expected: f64 = text.parse().unwrap();
-            (number.is_nan() && expected.is_nan()) || *number == expected
+        Datum::Float(written) => scalar("float").is_some_and(|text| {
+            let [one, other]: [f64; 2] = [written, text].map(|text| text.parse().unwrap());
+            (one.is_nan() && other.is_nan()) || one == other
         }),
         Datum::Date(date) => ["datetime", "date", "time"].into_iter().any(|kind| {
-            scalar(kind).is_some_and(|text| {
-                text.parse()
-                    .is_ok_and(|one: toml::value::Datetime| one == *date)
-            })
+            let expected = scalar(kind).and_then(|text| text.parse().ok());
+            expected.is_some_and(|expected: Datetime| seconds(expected) == seconds(*date))
         }),
         Datum::List(items) => expected.as_array().is_some_and(|expected| {
             items.len() == expected.len()
@@ -94,4 +93,13 @@ fn same(value: &Value, expected: &Json) -> bool {
             table.iter().count() == expected.len() && expected.iter().all(found)
         }),
     }
+}
+
+/// With the seconds that need not be written.
+fn seconds(mut date: Datetime) -> Datetime {
+    if let Some(time) = &mut date.time {
+        time.second = time.second.or(Some(0));
+        time.nanosecond = time.nanosecond.or(Some(0));
+    }
+    date
 }
