@@ -100,7 +100,7 @@ fn many_keys_are_only_many() {
 /// Names of agents that nobody may be, rules that all say the same, identities that all differ.
 #[test]
 fn many_agents_and_rules_are_only_many() {
-    let numbers = || 0..5_000;
+    let numbers = || 0..2_000;
     let agents: String = numbers()
         .map(|number| format!("[agents.a{number}]\nowner = 'o'\nexpires = 2099-01-01\nidentity = 'corp:s{number}'\nenvelope = {{ tools = ['s/*'] }}\n"))
         .collect();
@@ -108,12 +108,12 @@ fn many_agents_and_rules_are_only_many() {
         .map(|number| format!("[[rules]]\nname = 'r{number}'\nagents = 'a{number}'\ntools = 's/t{number}'\nallow = true\n"))
         .collect();
     assert_eq!(mistakes(&format!("[servers.s]\n{agents}{rules}")), 0);
-    let same = "[[rules]]\nname = 'r'\ndeny = 'no'\n".repeat(5_000);
-    assert!(mistakes(&same) >= 4_999);
+    let same = "[[rules]]\nname = 'r'\ndeny = 'no'\n".repeat(2_000);
+    assert!(mistakes(&same) >= 1_999);
     let unknown: String = numbers()
         .map(|number| format!("[[rules]]\nname = 'r{number}'\nagents = 'b{number}'\ndeny = 'no'\n"))
         .collect();
-    assert!(mistakes(&format!("[servers.s]\n{agents}{unknown}")) >= 5_000);
+    assert!(mistakes(&format!("[servers.s]\n{agents}{unknown}")) >= 2_000);
 }
 
 /// A group that holds another twice, which holds a third twice: as short to write as it is long to open.
