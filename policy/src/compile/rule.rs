@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::group::{Groups, Kind};
-use super::{Agents, Servers, agent, unknown_name};
+use super::{Agents, Servers, agent, suggested, unknown_name};
 use crate::condition::argument::Argument;
 use crate::condition::during::During;
 use crate::condition::expression::Expression;
@@ -117,6 +117,7 @@ impl<'a> Reading<'a> {
                 names.extend(known.filter(|name| pattern.matches(name.as_str())).cloned());
             } else {
                 let known = self.agents.keys().map(AgentName::as_str);
+                let known = known.take(suggested(self.diagnostics));
                 self.diagnostics
                     .push(unknown_name("agent", text, item.span, known));
             }

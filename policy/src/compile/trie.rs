@@ -2,7 +2,7 @@
 
 use crate::model::{Pattern, Target};
 
-/// Patterns of one server.
+/// Patterns of one server, or of any.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Trie {
     heads: Nodes,
@@ -37,7 +37,8 @@ impl Trie {
             rule,
         };
         let (head, tail) = pattern.literals();
-        if head.is_empty() {
+        // By the longer one: of `get_*_user` and many like it the beginning tells nothing.
+        if head.len() < tail.len() {
             self.tails.put(tail.bytes().rev(), entry);
         } else {
             self.heads.put(head.bytes(), entry);

@@ -150,14 +150,15 @@ impl Pattern {
         if self.kind == Kind::All {
             return ("", "");
         }
-        let name = match &self.shape {
-            Shape::On(..) => self.text.split_once('/').map_or("", |(_, name)| name),
-            Shape::Anywhere(_) => "",
-        };
+        let (server, name) = self.text.split_once('/').unwrap_or(("**", &self.text));
         let name = name.strip_prefix(self.kind.prefix()).unwrap_or(name);
         let head = name.split('*').next().unwrap_or_default();
         let tail = name.rsplit('*').next().unwrap_or_default();
-        (head, tail)
+        // A run that swallows `/` may reach into the name: only what follows the last `/` is surely part of it.
+        match server.contains("**") {
+            true => ("", tail.rsplit('/').next().unwrap_or_default()),
+            false => (head, tail),
+        }
     }
 
     /// Whether it matches this target; [`Target::Server`] never, it is no thing to call.
