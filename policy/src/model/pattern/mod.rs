@@ -1,5 +1,5 @@
 //! Patterns over what can be called: `server/tool`, `server/resource:URI`, `server/prompt:NAME`,
-//! `server/client:KIND`; `server/**` means everything there, `**` everything everywhere.
+//! `server/client:KIND`, `server/method:NAME`; `server/**` means everything there, `**` everything everywhere.
 
 mod glob;
 
@@ -38,6 +38,8 @@ pub enum Kind {
     Prompt,
     /// A server's requests to its client.
     Client,
+    /// Methods no revision knows.
+    Method,
 }
 
 /// Why a text is no pattern, and how to mend it.
@@ -236,6 +238,7 @@ impl Kind {
             Self::Resource => "resource:",
             Self::Prompt => "prompt:",
             Self::Client => "client:",
+            Self::Method => "method:",
         }
     }
 
@@ -246,6 +249,7 @@ impl Kind {
             Target::Resource(uri) => Some((Self::Resource, uri)),
             Target::Prompt(name) => Some((Self::Prompt, name)),
             Target::Client(kind) => Some((Self::Client, kind)),
+            Target::Method(name) => Some((Self::Method, name)),
             Target::Server => None,
         }
     }
@@ -276,7 +280,7 @@ fn kind(rest: &str) -> Result<Kind, Mistake> {
             later: true,
         });
     }
-    let kinds = [Kind::Resource, Kind::Prompt, Kind::Client];
+    let kinds = [Kind::Resource, Kind::Prompt, Kind::Client, Kind::Method];
     let kind = kinds
         .into_iter()
         .find(|kind| rest.starts_with(kind.prefix()))
