@@ -6,7 +6,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::document::{Datum, Value};
 
 /// Seconds since the epoch. A date is its first instant in UTC: at that day the agent is out.
-pub(super) fn instant(value: &Value, diagnostics: &mut Vec<Diagnostic>) -> Option<i64> {
+pub(crate) fn instant(value: &Value, diagnostics: &mut Vec<Diagnostic>) -> Option<i64> {
     let Datum::Date(date) = value.datum else {
         return None;
     };

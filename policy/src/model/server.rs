@@ -109,6 +109,11 @@ impl Shelf {
         }
     }
 
+    /// Whether nothing is said of anything.
+    pub fn is_empty(&self) -> bool {
+        self.exact.is_empty() && self.patterns.is_empty()
+    }
+
     /// Whether anything is said of this name.
     pub fn knows(&self, name: &str) -> bool {
         let by_pattern = || self.patterns.iter().any(|(one, _)| one.matches(name));

@@ -65,6 +65,8 @@ pub enum Shape {
     Texts(Form),
     /// A table of free keys of some form, each with a table of these keys.
     Map(Form, &'static [Key]),
+    /// A table of anything.
+    Free,
     /// `[[…]]`.
     Rows(&'static [Key]),
     /// This, or a table with these keys.

@@ -1,0 +1,1 @@
+//! Tests are read and run as they are written.
