@@ -29,15 +29,17 @@ pub(super) fn run(view: &View<'_>) -> Vec<Diagnostic> {
     warnings
 }
 
-/// Whether a rule allows tools of the server.
+/// Whether a rule allows tools of the server to an agent whose envelope holds some.
 fn allowed(view: &View<'_>, server: &str) -> bool {
-    let tools = Pattern::of(server, Kind::Tool, "**");
-    let mut rules = view.rules().filter(|(rule, _)| rule.allows());
-    rules.any(|(rule, _)| {
-        let patterns = rule.tools.as_ref();
-        patterns.is_none_or(|patterns| {
-            let mut each = patterns.iter().zip(tools.iter().cycle());
-            each.any(|(one, tools)| one.overlaps(tools, server))
+    let Some(tools) = Pattern::of(server, Kind::Tool, "**") else {
+        return false;
+    };
+    view.agents().any(|(name, agent, _)| {
+        let inside = agent.envelope.tools.iter();
+        let mut inside = inside.filter(|inside| inside.overlaps(&tools, server));
+        inside.any(|inside| match inside.kind() {
+            Kind::All => super::unreached_agent::allowed(view, name, &tools),
+            _ => super::unreached_agent::allowed(view, name, inside),
         })
     })
 }

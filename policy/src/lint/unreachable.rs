@@ -3,7 +3,7 @@
 use super::View;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::document::Table;
-use crate::model::{Effects, Pattern, Rule};
+use crate::model::{Effects, Kind, Pattern, Rule};
 
 pub(super) const DOCS: &str = "A rule, or a pattern of one, that can never match: its agents or its pattern stand for \
     nothing that is configured, nothing it means does what its `effects` say, or, of an allow, everything it means lies \
@@ -91,6 +91,16 @@ fn never(view: &View<'_>, rule: &Rule, pattern: &Pattern) -> Option<(&'static st
             "lies outside every envelope",
             "widen an agent's envelope or remove the pattern",
         ));
+    }
+    // A server whose tools nobody has classified is told of by itself.
+    let mut servers = view.reach.touched(pattern).into_iter();
+    let known = |server| {
+        view.policy
+            .server(server)
+            .is_some_and(|one| !one.tools.is_empty())
+    };
+    if matches!(pattern.kind(), Kind::Tool | Kind::All) && !servers.any(known) {
+        return None;
     }
     let none = |effects: Effects| effects == Effects::default();
     if agents
