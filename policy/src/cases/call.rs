@@ -30,9 +30,7 @@ pub struct Call {
 /// One thing that can be called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
-    server: Box<str>,
-    name: Box<str>,
-    kind: Kind,
+    pattern: Pattern,
 }
 
 // === impl Call ===
@@ -72,11 +70,7 @@ impl Subject {
             }
         })?;
         match (pattern.server(), pattern.exact_name()) {
-            (Some(server), Some(name)) => Ok(Self {
-                server: server.into(),
-                name: name.into(),
-                kind: pattern.kind(),
-            }),
+            (Some(_), Some(_)) => Ok(Self { pattern }),
             _ => Err(Fault::new(
                 format!("`{}` is a pattern, not one tool", text.escape_debug()),
                 "name one thing that can be called",
@@ -86,22 +80,28 @@ impl Subject {
 
     /// The server it is on.
     pub fn server(&self) -> &str {
-        &self.server
+        self.pattern.server().unwrap_or_default()
+    }
+
+    /// The pattern that means it alone.
+    pub(crate) fn pattern(&self) -> Pattern {
+        self.pattern.clone()
     }
 
     /// As the policy knows it.
     pub fn target(&self) -> Target<'_> {
-        match self.kind {
-            Kind::Resource => Target::Resource(&self.name),
-            Kind::Prompt => Target::Prompt(&self.name),
-            Kind::Client => Target::Client(&self.name),
-            Kind::Tool | Kind::All => Target::Tool(&self.name),
+        let name = self.pattern.exact_name().unwrap_or_default();
+        match self.pattern.kind() {
+            Kind::Resource => Target::Resource(name),
+            Kind::Prompt => Target::Prompt(name),
+            Kind::Client => Target::Client(name),
+            Kind::Tool | Kind::All => Target::Tool(name),
         }
     }
 }
 
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}{}", self.server, self.kind.prefix(), self.name)
+        f.write_str(self.pattern.as_str())
     }
 }

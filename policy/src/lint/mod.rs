@@ -8,7 +8,6 @@ mod expired;
 mod no_expiry;
 mod no_owner;
 mod optional_argument;
-mod reach;
 mod shadowed;
 #[cfg(test)]
 mod tests;
@@ -21,10 +20,10 @@ mod wildcard_effects;
 
 use std::collections::BTreeMap;
 
+use crate::access::reach::Reach;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::document::{Document, Entry, Table, Value};
 use crate::model::{Agent, Mode, Now, Policy, Rule};
-use reach::Reach;
 
 /// One lint.
 #[derive(Debug, Clone, Copy)]
@@ -137,7 +136,7 @@ impl<'a> View<'a> {
             document,
             policy,
             now,
-            reach: Reach::new(document, policy),
+            reach: Reach::new(policy),
             tables: tables.collect(),
         }
     }

@@ -1,6 +1,7 @@
 //! A tool nobody has classified.
 
-use super::{View, envelope, reach};
+use super::{View, envelope};
+use crate::access::reach;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::Value;
 use crate::model::{Kind, Pattern, Target};

@@ -138,6 +138,13 @@ impl Shelf {
         }
     }
 
+    /// Each entry by its name or pattern.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&str, Said)> {
+        let exact = self.exact.iter().map(|(name, said)| (&**name, *said));
+        let patterns = self.patterns.iter();
+        exact.chain(patterns.map(|(pattern, said)| (pattern.as_str(), *said)))
+    }
+
     fn all(&self) -> impl Iterator<Item = &Said> {
         let patterns = self.patterns.iter().map(|(_, said)| said);
         self.exact.values().chain(patterns)

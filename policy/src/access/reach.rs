@@ -4,14 +4,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::document::{Document, Table};
 use crate::model::{
     Agent, Effect, Effects, Kind, Label, Pattern, Policy, Rule, Said, Server, Target,
 };
 
 /// The servers and what is said of the things on them.
 #[derive(Debug)]
-pub(super) struct Reach<'a> {
+pub(crate) struct Reach<'a> {
     servers: BTreeMap<&'a str, On<'a>>,
 }
 
@@ -32,15 +31,10 @@ struct Extent {
 // === impl Reach ===
 
 impl<'a> Reach<'a> {
-    pub(super) fn new(document: &'a Document, policy: &'a Policy) -> Self {
-        let tables = document.root.table("servers");
-        let servers = tables.into_iter().flat_map(Table::iter);
-        let servers = servers.filter_map(|(name, entry)| {
-            let on = On {
-                server: policy.server(name)?,
-                entries: entries(name, entry.value.table()?),
-            };
-            Some((name, on))
+    pub(crate) fn new(policy: &'a Policy) -> Self {
+        let servers = policy.servers.iter().map(|(name, server)| {
+            let entries = entries(name.as_str(), server);
+            (name.as_str(), On { server, entries })
         });
         Self {
             servers: servers.collect(),
@@ -48,36 +42,51 @@ impl<'a> Reach<'a> {
     }
 
     /// The servers on which a pattern can match anything.
-    pub(super) fn touched(&self, pattern: &Pattern) -> Vec<&'a str> {
+    pub(crate) fn touched(&self, pattern: &Pattern) -> Vec<&'a str> {
         self.on(pattern).map(|(name, _)| name).collect()
     }
 
     /// Whether anything on any server matches both.
-    pub(super) fn meet(&self, one: &Pattern, other: &Pattern) -> bool {
+    pub(crate) fn meet(&self, one: &Pattern, other: &Pattern) -> bool {
         self.on(one).any(|(name, _)| one.overlaps(other, name))
     }
 
     /// What the things may do that a pattern means.
-    pub(super) fn effects(&self, pattern: &Pattern) -> Effects {
+    pub(crate) fn effects(&self, pattern: &Pattern) -> Effects {
         let on = self.on(pattern);
         union(on.map(|(_, on)| on.extent(&[pattern]).effects))
     }
 
     /// What an agent may do by a rule that allows, of what one of its patterns means: what lies in the envelope, with
     /// effects and labels that rule and envelope hold.
-    pub(super) fn within(&self, agent: &Agent, rule: &Rule, pattern: &Pattern) -> Effects {
-        let envelope = &agent.envelope;
-        let held = |effect: &Effect| {
-            envelope.effects.holds(*effect) && rule.effects.is_none_or(|own| own.holds(*effect))
-        };
+    pub(crate) fn within(&self, agent: &Agent, rule: &Rule, pattern: &Pattern) -> Effects {
         let on = self.on(pattern);
-        union(on.flat_map(|(name, on)| {
-            let inside = envelope.tools.iter();
+        union(on.flat_map(|(name, _)| {
+            let inside = agent.envelope.tools.iter();
             let inside = inside.filter(move |inside| inside.overlaps(pattern, name));
-            let extents = inside.map(move |inside| on.extent(&[pattern, inside]));
-            let clear = extents.filter(|extent| extent.lowest <= envelope.clearance);
-            clear.map(|extent| extent.effects.iter().filter(held).collect())
+            inside.map(move |inside| self.held(name, agent, rule, &[pattern, inside]))
         }))
+    }
+
+    /// What of the things on a server that match all patterns rule and envelope let the agent do.
+    pub(crate) fn held(
+        &self,
+        server: &str,
+        agent: &Agent,
+        rule: &Rule,
+        patterns: &[&Pattern],
+    ) -> Effects {
+        let apart = |one: &&Pattern| patterns.iter().any(|other| !one.overlaps(other, server));
+        let on = self.servers.get(server);
+        let extent = on.map(|on| on.extent(patterns));
+        let extent = extent.filter(|extent| extent.lowest <= agent.envelope.clearance);
+        let Some(extent) = extent.filter(|_| !patterns.iter().any(apart)) else {
+            return Effects::default();
+        };
+        let effects = extent.effects.iter();
+        let own = effects.filter(|effect| rule.effects.is_none_or(|own| own.holds(*effect)));
+        own.filter(|effect| agent.envelope.effects.holds(*effect))
+            .collect()
     }
 
     fn on(&self, pattern: &Pattern) -> impl Iterator<Item = (&'a str, &On<'a>)> {
@@ -158,7 +167,7 @@ impl On<'_> {
 }
 
 /// The one thing a pattern means, if it means one.
-pub(super) fn target(pattern: &Pattern) -> Option<Target<'_>> {
+pub(crate) fn target(pattern: &Pattern) -> Option<Target<'_>> {
     let name = pattern.exact_name()?;
     Some(match pattern.kind() {
         Kind::Tool => Target::Tool(name),
@@ -169,26 +178,17 @@ pub(super) fn target(pattern: &Pattern) -> Option<Target<'_>> {
     })
 }
 
-fn entries(server: &str, table: &Table) -> Vec<(Pattern, Said)> {
-    let mut entries = Vec::new();
-    for (key, kind) in [
-        ("tools", Kind::Tool),
-        ("resources", Kind::Resource),
-        ("prompts", Kind::Prompt),
-    ] {
-        let said = table.table(key).into_iter().flat_map(Table::iter);
-        entries.extend(said.filter_map(|(name, entry)| {
-            let table = entry.value.table()?;
-            let pattern = Pattern::of(server, kind, name)?;
-            let said = Said {
-                effect: table.text("effect").and_then(Effect::parse),
-                label: table.text("label").and_then(Label::parse),
-                ..Said::default()
-            };
-            Some((pattern, said))
-        }));
-    }
-    entries
+fn entries(name: &str, server: &Server) -> Vec<(Pattern, Said)> {
+    let shelves = [
+        (&server.tools, Kind::Tool),
+        (&server.resources, Kind::Resource),
+        (&server.prompts, Kind::Prompt),
+    ];
+    let entries = shelves.into_iter().flat_map(|(shelf, kind)| {
+        let all = shelf.entries();
+        all.filter_map(move |(names, said)| Some((Pattern::of(name, kind, names)?, said)))
+    });
+    entries.collect()
 }
 
 fn union(effects: impl Iterator<Item = Effects>) -> Effects {
