@@ -24,7 +24,7 @@ owner = "tests@example.com"
 purpose = "plays an agent"
 expires = 2099-01-01
 identity = ["local"]
-envelope = { tools = ["notes/**"] }
+envelope = { tools = ["notes/**"], effects = ["read", "write", "persist", "destroy"] }
 [servers.notes]
 builtin = "notes"
 [[rules]]

@@ -43,7 +43,7 @@ owner = "tests@example.com"
 purpose = "plays an agent"
 expires = 2099-01-01
 identity = ["local"]
-envelope = { tools = [${Object.keys(upstreams).map((name) => `"${name}/**"`).join(', ')}] }
+envelope = { tools = [${Object.keys(upstreams).map((name) => `"${name}/**"`).join(', ')}], effects = ["read", "write", "persist", "destroy"] }
 ${Object.entries(upstreams).map(([name, url]) => `
 [servers.${name}]
 url = "${url}"

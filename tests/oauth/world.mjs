@@ -93,7 +93,7 @@ purpose = "plays ${name}"
 state = "${state}"
 expires = 2099-01-01
 identity = [${identity}]
-envelope = { tools = [${tools.map((tool) => `"${tool}"`).join(', ')}] }
+envelope = { tools = [${tools.map((tool) => `"${tool}"`).join(', ')}], effects = ["read", "write", "persist", "destroy"] }
 `;
 
 const rule = (name, tools, requires) => `

@@ -59,7 +59,7 @@ owner = "tests@example.com"
 purpose = "plays ${name}"
 expires = 2099-01-01
 identity = ["${identity}"]
-envelope = { tools = ["up/**", "side/**"] }
+envelope = { tools = ["up/**", "side/**"], effects = ["read", "write", "persist", "destroy"] }
 `;
 
 // Starts `hopgate serve` and waits until it answers its operators; `files` are a certificate and a key instead of its SVID.

@@ -45,7 +45,7 @@ owner = "a@example.com"
 purpose = "p"
 expires = 2099-01-01
 identity = ["local"]
-envelope = { tools = ["notes/**"] }
+envelope = { tools = ["notes/**"], effects = ["read", "write", "persist", "destroy"] }
 [servers.notes]
 builtin = "notes"
 [[rules]]

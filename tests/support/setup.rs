@@ -140,11 +140,16 @@ impl Setup {
     }
 }
 
-/// An active agent: what it is known by, and what its envelope says.
+/// An active agent: what it is known by, and what its envelope says. Where it says nothing of effects, it holds them
+/// all: most tests are about something else.
 pub fn registered(name: &str, identity: &str, envelope: &str) -> String {
+    let effects = match envelope.contains("effects") {
+        true => "",
+        false => ", effects = [\"read\", \"write\", \"persist\", \"destroy\"]",
+    };
     format!(
         "\n[agents.{name}]\nowner = \"tests@example.com\"\npurpose = \"plays an agent\"\nexpires = 2099-01-01\n\
-         identity = [{identity}]\nenvelope = {{ {envelope} }}\n"
+         identity = [{identity}]\nenvelope = {{ {envelope}{effects} }}\n"
     )
 }
 

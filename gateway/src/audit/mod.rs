@@ -9,7 +9,7 @@ pub use record::{CallId, Ending, Record};
 use crate::credentials::Credentialed;
 use crate::pipeline::{Evidence, Refusal};
 use crate::telemetry::Metrics;
-use crate::telemetry::metrics::{Outcome, Refused};
+use crate::telemetry::metrics::{Outcome, Refused, Would};
 use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::Level;
@@ -66,6 +66,9 @@ impl Ledger {
             Ending::Broken | Ending::TimedOut => Outcome::Upstream,
             Ending::Abandoned => Outcome::Cancelled,
         });
+        if let Some(would) = record.would() {
+            self.metrics.shadow.count(would);
+        }
         if let Some(kind) = record.refusal() {
             self.metrics.refusals.count(kind);
         }
@@ -74,7 +77,9 @@ impl Ledger {
 
 /// Calls that went well are told at `debug`; an operator wants to see the others.
 fn log(record: &Record) {
+    let would = record.would().filter(|would| *would != Would::Same);
     let level = match record.ending {
+        _ if would.is_some() => Level::INFO,
         Ending::Answered | Ending::Absorbed | Ending::ServerError | Ending::Abandoned => {
             Level::DEBUG
         }
@@ -88,14 +93,20 @@ fn log(record: &Record) {
                 task = task(record), server = %record.server, method = record.method,
                 tool = record.target.as_deref(), ending = record.ending.name(),
                 refused = record.refusal().map(Refused::name), rule = record.rule.as_deref(),
+                would = would.map(Would::name), shadow = would.and(shadow(record)),
                 withheld = record.withheld, reason = record.reason.as_deref(), took_us = micros(record), $text)
         };
     }
     match level {
         Level::DEBUG => tell!(Level::DEBUG, "call"),
+        Level::INFO if would.is_some() => tell!(Level::INFO, "call that shadow rules would change"),
         Level::INFO => tell!(Level::INFO, "call refused"),
         _ => tell!(Level::WARN, "call did not end well"),
     }
+}
+
+fn shadow(record: &Record) -> Option<&str> {
+    record.shadow.as_ref()?.rule.as_deref()
 }
 
 fn agent(record: &Record) -> Option<&str> {

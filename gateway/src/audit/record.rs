@@ -3,7 +3,8 @@
 use crate::identity::Principal;
 use crate::pipeline::Refusal;
 use crate::task::Task;
-use crate::telemetry::metrics::Refused;
+use crate::telemetry::metrics::{Refused, Would};
+use policy::Outcome;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +53,8 @@ pub struct Record {
     pub task: Option<Arc<Task>>,
     /// The rule that granted it.
     pub rule: Option<Arc<str>>,
+    /// What rules that are only counted would have made of it, where there are any.
+    pub shadow: Option<policy::Shadow>,
     /// What the operator reads where the call was refused or broke.
     pub reason: Option<String>,
     /// Whether the server was sent anything.
@@ -131,6 +134,7 @@ impl Record {
             target: None,
             task: None,
             rule: None,
+            shadow: None,
             reason: None,
             sent: false,
             bytes_in: 0,
@@ -161,6 +165,19 @@ impl Record {
         let own = self.principal.iter().map(|principal| &principal.agent);
         let names: Vec<&str> = before.chain(own).map(|agent| &**agent).collect();
         names.join(">")
+    }
+
+    /// What would change, were the rules enforced that are only counted.
+    #[must_use]
+    pub fn would(&self) -> Option<Would> {
+        let outcome = self.shadow.as_ref()?.outcome;
+        Some(match (self.rule.is_some(), outcome) {
+            (true, Outcome::Allow) => Would::Same,
+            (true, Outcome::Ask) => Would::Ask,
+            (true, Outcome::Deny) => Would::Refuse,
+            (false, Outcome::Allow) => Would::Allow,
+            (false, Outcome::Ask | Outcome::Deny) => Would::Same,
+        })
     }
 
     /// The refusal's short name, if it was one.

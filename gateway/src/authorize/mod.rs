@@ -11,10 +11,10 @@ pub(crate) use sight::{Sight, Verdict};
 use crate::ask::Ask;
 use crate::pipeline::{Evidence, Record, Refusal};
 use crate::snapshot::Server;
-use crate::task::Bound;
+use crate::task::{Bound, Tasks};
 use adapters::wire::splice::Edit;
 use adapters::wire::{Class, Member, Method};
-use policy::{Decision, Grant, Reason};
+use policy::{Decision, Grant, Reason, model};
 use std::sync::Arc;
 
 /// A call the policy has granted. Made only by [`decide`].
@@ -27,28 +27,18 @@ pub(crate) struct Authorized {
     cuts: Vec<Edit>,
 }
 
-/// Decides whether this call may pass.
+/// Decides whether this call may pass, and notes in its task what it touches.
 ///
 /// # Errors
 ///
-/// The [`Refusal`] the caller's view of the server calls for.
-pub(crate) fn decide(bound: Bound) -> Result<Authorized, Refusal> {
+/// The [`Refusal`] the caller's view of the server calls for; [`Refusal::Unkept`].
+pub(crate) async fn decide(bound: Bound, tasks: &Tasks) -> Result<Authorized, Refusal> {
     let context = bound.asked().context();
     let Some(server) = context.server.clone() else {
         return Err(Refusal::ServerUnknown);
     };
     let sight = Sight::of(&bound);
-    if let Decision::Deny(denial) = sight.decide(policy::Target::Server) {
-        return Err(match denial.reason() {
-            Reason::Depth { most } => Refusal::ChainTooDeep { most: *most },
-            _ => Refusal::ServerUnknown,
-        });
-    }
-    let target = request::target(&bound)?;
-    let grant = match sight.decide(target.as_policy()) {
-        Decision::Allow(grant) => grant,
-        Decision::Deny(denial) => return Err(target.refuse(denial, context)),
-    };
+    let (grant, class) = grant(&bound, sight)?;
     let mut cuts = Vec::new();
     if let Some(said) = bound.asked().said() {
         match said.class() {
@@ -61,12 +51,45 @@ pub(crate) fn decide(bound: Bound) -> Result<Authorized, Refusal> {
             Class::Request => {}
         }
     }
+    if let Some(class) = class {
+        tasks.touch(bound.task(), class).await?;
+    }
     Ok(Authorized {
         bound,
         server,
         grant,
         cuts,
     })
+}
+
+/// What rules that are only counted would make of this call.
+pub(crate) fn shadow(bound: &Bound) -> Option<policy::Shadow> {
+    let target = request::target(bound).ok()?;
+    let target = target.as_policy();
+    let calls = target != policy::Target::Server;
+    let sight = Sight::of(bound);
+    calls
+        .then(|| sight.shadow(target, request::arguments(bound)))
+        .flatten()
+}
+
+/// The policy's grant, and of a call what it touches. Who is refused a call and reaches nothing of the server learns
+/// that there is no such server.
+fn grant(bound: &Bound, sight: Sight<'_>) -> Result<(Grant, Option<model::Class>), Refusal> {
+    let unknown = match request::target(bound) {
+        Ok(target) => match sight.decide(target.as_policy(), request::arguments(bound)) {
+            Decision::Allow(grant) => return Ok((grant, target.touches(bound, sight))),
+            refused => target.refuse(refused, bound.asked().context()),
+        },
+        Err(refusal) => refusal,
+    };
+    match sight.decide(policy::Target::Server, None) {
+        Decision::Deny(denial) => Err(match denial.reason() {
+            Reason::Depth { most } => Refusal::ChainTooDeep { most: *most },
+            _ => Refusal::ServerUnknown,
+        }),
+        Decision::Allow(_) | Decision::Ask(_) => Err(unknown),
+    }
 }
 
 // === impl Authorized ===

@@ -1,12 +1,19 @@
 //! Turns what a message asks into the policy's words, and a denial into what the caller may learn of it.
 
+use super::Sight;
 use crate::ask::{Ask, Context, Said};
 use crate::identity::{Resource, insufficient_scope};
 use crate::pipeline::{Denial, Refusal};
 use crate::task::Bound;
 use adapters::wire::{Class, Member, Method};
+use policy::json::Json;
+use policy::{Decision, Reason, model};
 use std::borrow::Cow;
 use std::sync::Arc;
+
+/// What the caller is told where no rule says it better.
+const NOT_ALLOWED: &str = "not allowed";
+const UNASKED: &str = "a person would have to approve this, and nobody can be asked yet";
 
 /// What a call concerns.
 #[derive(Debug)]
@@ -41,6 +48,12 @@ pub(super) fn target(bound: &Bound) -> Result<Target<'_>, Refusal> {
         Method::CompletionComplete => reference(said),
         _ => Ok(Target::Server),
     }
+}
+
+/// The arguments of a call, where it brings any.
+pub(super) fn arguments(bound: &Bound) -> Option<Json<'_>> {
+    let said = bound.asked().said()?;
+    said.raw(Member::Arguments).map(Json::new)
 }
 
 /// What a completion completes: a prompt's argument, or a resource template's.
@@ -112,11 +125,29 @@ impl<'a> Target<'a> {
         }
     }
 
+    /// What a call of it touches; what only asks about it touches nothing.
+    pub(super) fn touches(&self, bound: &Bound, sight: Sight<'_>) -> Option<model::Class> {
+        let method = bound.asked().said().and_then(|said| said.method);
+        let calls = matches!(
+            method,
+            Some(Method::ToolsCall | Method::ResourcesRead | Method::PromptsGet)
+        );
+        calls.then(|| sight.class(self.as_policy())).flatten()
+    }
+
     /// What the caller learns: nothing more than that what it cannot see is unknown.
-    pub(super) fn refuse(self, denial: policy::Denial, context: &Context) -> Refusal {
-        if denial.visible() {
-            return match denial.reason() {
-                policy::Reason::Scopes { name, scopes } => Refusal::ScopesMissing {
+    pub(super) fn refuse(self, decision: Decision, context: &Context) -> Refusal {
+        let denied = |rule: Option<&Arc<str>>, message: Option<&Arc<str>>, otherwise: &str| {
+            Refusal::Denied(Denial {
+                rule: rule.map(|rule| rule.to_string()),
+                message: message
+                    .map_or_else(|| otherwise.to_owned(), |message| message.to_string()),
+            })
+        };
+        match decision {
+            Decision::Ask(asking) => denied(asking.rules().next(), asking.message(), UNASKED),
+            Decision::Deny(denial) if denial.visible() => match denial.reason() {
+                Reason::Scopes { name, scopes } => Refusal::ScopesMissing {
                     rule: Arc::clone(name),
                     scopes: scopes.join(" "),
                     challenge: Box::new(insufficient_scope(
@@ -125,21 +156,15 @@ impl<'a> Target<'a> {
                         scopes,
                     )),
                 },
-                policy::Reason::Rule { name, message } => Refusal::Denied(Denial {
-                    rule: Some(name.to_string()),
-                    message: message.to_string(),
-                }),
-                _ => Refusal::Denied(Denial {
-                    rule: None,
-                    message: "not allowed".to_owned(),
-                }),
-            };
-        }
-        match self {
-            Self::Tool(name) => Refusal::ToolUnknown(name.into_owned()),
-            Self::Resource(uri) => Refusal::ResourceUnknown(uri.into_owned()),
-            Self::Prompt(name) => Refusal::PromptUnknown(name.into_owned()),
-            Self::Server => Refusal::ServerUnknown,
+                Reason::Rule { name } => denied(Some(name), denial.message(), NOT_ALLOWED),
+                _ => denied(None, denial.message(), NOT_ALLOWED),
+            },
+            Decision::Allow(_) | Decision::Deny(_) => match self {
+                Self::Tool(name) => Refusal::ToolUnknown(name.into_owned()),
+                Self::Resource(uri) => Refusal::ResourceUnknown(uri.into_owned()),
+                Self::Prompt(name) => Refusal::PromptUnknown(name.into_owned()),
+                Self::Server => Refusal::ServerUnknown,
+            },
         }
     }
 }

@@ -1,19 +1,21 @@
 //! What one caller may see of one server: the same decision, asked of lists, notifications and the server's requests.
 
 use crate::snapshot::Snapshot;
-use crate::task::Bound;
+use crate::task::{Bound, Task};
 use adapters::wire::list::ListKind;
 use adapters::wire::splice::Edit;
 use adapters::wire::{Method, Span, array, text};
-use policy::{Decision, Request, Target};
-use std::sync::Arc;
+use policy::json::Json;
+use policy::model::Class;
+use policy::{Decision, Now, Policy, Request, Shadow, Target, User};
 
 /// One caller's view of one server under one snapshot.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sight<'a> {
     snapshot: &'a Snapshot,
     agent: &'a str,
-    chain: &'a [Arc<str>],
+    user: Option<User<'a>>,
+    task: &'a Task,
     scopes: &'a [Box<str>],
     server: &'a str,
 }
@@ -36,7 +38,8 @@ impl<'a> Sight<'a> {
         Self {
             snapshot: &context.snapshot,
             agent: &context.principal().agent,
-            chain: bound.task().chain(),
+            user: user(bound),
+            task: bound.task(),
             scopes: &context.caller.proof.scopes,
             server: &context.name,
         }
@@ -47,14 +50,38 @@ impl<'a> Sight<'a> {
         Self { snapshot, ..self }
     }
 
-    /// The policy's decision.
-    pub(crate) fn decide(self, target: Target<'_>) -> Decision {
-        policy::decide(&self.snapshot.config.policy, &self.request(target))
+    /// The policy's decision, on these arguments.
+    pub(crate) fn decide(self, target: Target<'_>, arguments: Option<Json<'_>>) -> Decision {
+        let request = Request {
+            arguments,
+            ..self.request(target)
+        };
+        policy::decide(self.policy(), &request, instant())
+    }
+
+    /// What rules that are only counted would make of it.
+    pub(crate) fn shadow(self, target: Target<'_>, arguments: Option<Json<'_>>) -> Option<Shadow> {
+        let request = Request {
+            arguments,
+            ..self.request(target)
+        };
+        policy::shadow(self.policy(), &request, instant())
+    }
+
+    /// What the operator says of a target.
+    pub(crate) fn class(self, target: Target<'_>) -> Option<Class> {
+        let server = self.policy().server(self.server)?;
+        Some(server.class(target))
     }
 
     /// Whether the caller may see this at all.
     pub(crate) fn sees(self, target: Target<'_>) -> bool {
-        policy::visible(&self.snapshot.config.policy, &self.request(target))
+        policy::visible(self.policy(), &self.request(target))
+    }
+
+    /// Whether the caller may have this now.
+    fn may_have(self, target: Target<'_>) -> bool {
+        matches!(self.decide(target, None), Decision::Allow(_))
     }
 
     /// Whether the server is there and the caller may reach anything on it.
@@ -75,7 +102,7 @@ impl<'a> Sight<'a> {
     pub(crate) fn hears(self, method: Option<Method>, uri: Option<&str>) -> Verdict {
         let passes = match method {
             Some(Method::NotificationsResourcesUpdated) => {
-                uri.is_some_and(|uri| self.sees(Target::Resource(uri)))
+                uri.is_some_and(|uri| self.may_have(Target::Resource(uri)))
             }
             Some(method) => method.from_server() && !method.is_request(),
             None => false,
@@ -96,7 +123,7 @@ impl<'a> Sight<'a> {
             Some(Method::RootsList) => Target::Client("roots"),
             _ => return Verdict::Withhold,
         };
-        if self.sees(target) {
+        if self.may_have(target) {
             Verdict::Pass
         } else {
             Verdict::Withhold
@@ -120,10 +147,29 @@ impl<'a> Sight<'a> {
     {
         Request {
             agent: self.agent,
-            chain: self.chain,
+            user: self.user,
+            chain: self.task.chain(),
             scopes: self.scopes,
+            task: self.task.touched(),
             server: self.server,
             target,
+            arguments: None,
         }
     }
+
+    fn policy(self) -> &'a Policy {
+        &self.snapshot.config.policy
+    }
+}
+
+/// Whom the caller acts for.
+fn user(bound: &Bound) -> Option<User<'_>> {
+    let caller = &bound.asked().context().caller;
+    let subject = caller.principal.user.as_deref()?;
+    let source = &*caller.proof.source;
+    Some(User { source, subject })
+}
+
+fn instant() -> Now {
+    Now(i64::try_from(crate::identity::now()).unwrap_or(i64::MAX))
 }

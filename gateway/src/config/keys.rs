@@ -148,71 +148,74 @@ const LOG: &[Key] = &[Key::new(
 )
 .default("\"human\"")];
 
-const SERVER: &[Key] = &[
-    Key::new(
-        "url",
-        Shape::Text(URL),
-        "The MCP endpoint, over Streamable HTTP.",
-    ),
-    Key::new(
-        "builtin",
-        Shape::Choice(&[Choice::new("notes")]),
-        "A sample server inside the gateway.",
-    ),
-    Key::new(
-        "protocol",
-        Shape::Choice(&[
-            Choice::new("auto"),
-            Choice::new("modern"),
-            Choice::new("legacy"),
-        ]),
-        "What the server speaks; `auto` finds out.",
-    )
-    .default("\"auto\""),
-    Key::new(
-        "credential",
-        Shape::Text(CREDENTIAL),
-        "The credential calls go out with; `none` says so on purpose.",
-    ),
-    Key::new(
-        "ca",
-        FILES,
-        "PEM files of roots beside the system's and the gateway's.",
-    ),
-    Key::new(
-        "client_cert",
-        Shape::Table(PAIR),
-        "The certificate the gateway shows this server.",
-    ),
-    Key::new(
-        "allow_private",
-        NETWORKS,
-        "Networks this server may be in though they are not public.",
-    )
-    .default("[]"),
-    Key::new(
-        "deadlines",
-        Shape::Table(SERVER_DEADLINES),
-        "This server's own deadlines.",
-    ),
-    Key::later("command"),
-    Key::later("openapi"),
-    Key::later("api"),
-    Key::new(
-        "agent",
-        Shape::Text(ANY),
-        "The agent this server is, where it is one: each call brings it a hop token.",
-    ),
-    Key::later("session_credential"),
-    Key::later("limit"),
-    Key::later("tools"),
-    Key::later("resources"),
-    Key::later("prompts"),
-    Key::later("methods"),
-    Key::later("label"),
-    Key::later("egress"),
-    Key::later("untrusted"),
-];
+const SERVER: &[Key] = &{
+    let [tools, resources, prompts, methods, label, egress, untrusted] = policy::keys::SERVER;
+    [
+        Key::new(
+            "url",
+            Shape::Text(URL),
+            "The MCP endpoint, over Streamable HTTP.",
+        ),
+        Key::new(
+            "builtin",
+            Shape::Choice(&[Choice::new("notes")]),
+            "A sample server inside the gateway.",
+        ),
+        Key::new(
+            "protocol",
+            Shape::Choice(&[
+                Choice::new("auto"),
+                Choice::new("modern"),
+                Choice::new("legacy"),
+            ]),
+            "What the server speaks; `auto` finds out.",
+        )
+        .default("\"auto\""),
+        Key::new(
+            "credential",
+            Shape::Text(CREDENTIAL),
+            "The credential calls go out with; `none` says so on purpose.",
+        ),
+        Key::new(
+            "ca",
+            FILES,
+            "PEM files of roots beside the system's and the gateway's.",
+        ),
+        Key::new(
+            "client_cert",
+            Shape::Table(PAIR),
+            "The certificate the gateway shows this server.",
+        ),
+        Key::new(
+            "allow_private",
+            NETWORKS,
+            "Networks this server may be in though they are not public.",
+        )
+        .default("[]"),
+        Key::new(
+            "deadlines",
+            Shape::Table(SERVER_DEADLINES),
+            "This server's own deadlines.",
+        ),
+        Key::later("command"),
+        Key::later("openapi"),
+        Key::later("api"),
+        Key::new(
+            "agent",
+            Shape::Text(ANY),
+            "The agent this server is, where it is one: each call brings it a hop token.",
+        ),
+        Key::later("session_credential"),
+        Key::later("limit"),
+        tools,
+        resources,
+        prompts,
+        methods,
+        label,
+        egress,
+        untrusted,
+    ]
+};
 
 /// The whole file.
 pub(crate) const ROOT: &[Key] = &[

@@ -101,7 +101,8 @@ impl Pipeline {
     async fn run(&self, read: Read, trail: &mut Trail) -> Result<Forwarded, Refusal> {
         let asked = trail.step(ask::check(read, &self.shared.mirrors))?;
         let bound = trail.step(self.shared.tasks.bind(asked))?;
-        let authorized = trail.step(authorize::decide(bound))?;
+        trail.amend(|record| record.shadow = authorize::shadow(&bound));
+        let authorized = trail.step(authorize::decide(bound, &self.shared.tasks).await)?;
         let admitted = trail.step(self.shared.limits.admit(authorized))?;
         let credentialed = trail.step(credentials::attach(admitted))?;
         let recorded = trail.step(self.ledger.intend(credentialed))?;

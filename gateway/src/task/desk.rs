@@ -35,6 +35,9 @@ pub(crate) struct View {
     calls: u64,
     bytes_in: u64,
     bytes_out: u64,
+    /// The highest label its tree has touched.
+    label: &'static str,
+    untrusted: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     end: Option<End>,
 }
@@ -61,6 +64,7 @@ const PURPOSE_MOST: usize = 1_000;
 impl View {
     fn of(task: &Task) -> Self {
         let principal = &task.principal;
+        let touched = task.touched();
         let chain = task.chain.iter().chain([&principal.agent]);
         Self {
             id: task.id.simple().to_string(),
@@ -80,6 +84,8 @@ impl View {
             calls: task.calls.load(Ordering::Relaxed),
             bytes_in: task.bytes_in.load(Ordering::Relaxed),
             bytes_out: task.bytes_out.load(Ordering::Relaxed),
+            label: touched.label.name(),
+            untrusted: touched.untrusted,
             end: task.end(),
         }
     }

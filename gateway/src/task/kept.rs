@@ -1,5 +1,6 @@
 //! A task as it is kept on disk: what a restart must not lose.
 
+use super::labels::Labels;
 use super::work::{End, Kind, Task};
 use crate::identity::Principal;
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,8 @@ pub(super) struct Kept {
     calls: u64,
     bytes_in: u64,
     bytes_out: u64,
+    #[serde(default)]
+    touched: u8,
     end: Option<End>,
 }
 
@@ -65,6 +68,7 @@ impl Kept {
             calls: number(&task.calls),
             bytes_in: number(&task.bytes_in),
             bytes_out: number(&task.bytes_out),
+            touched: task.labels.word(),
             end: task.end(),
         }
     }
@@ -113,6 +117,7 @@ impl Kept {
             bytes_out: AtomicU64::new(self.bytes_out),
             open: AtomicU64::default(),
             end: self.end.map_or_else(OnceLock::new, OnceLock::from),
+            labels: Arc::new(Labels::read(self.touched)),
             over,
             children: Mutex::default(),
             changed: AtomicBool::default(),

@@ -9,6 +9,7 @@ mod desk;
 mod handles;
 mod kept;
 pub(crate) mod keys;
+mod labels;
 pub(crate) mod seal;
 mod session;
 mod sign;

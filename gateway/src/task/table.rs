@@ -63,11 +63,16 @@ impl Table {
             clearing: AtomicBool::new(false),
         };
         let now = now();
-        let read = |(_, value): &Entry| Kept::read(value).map(|kept| Arc::new(kept.task(now)));
-        let mut tasks: Vec<Arc<Task>> = entries.iter().filter_map(read).collect();
+        let read = |(_, value): &Entry| Kept::read(value).map(|kept| kept.task(now));
+        let mut tasks: Vec<Task> = entries.iter().filter_map(read).collect();
         // Parents are older than their children.
         tasks.sort_by_key(|task| task.id);
-        for task in tasks {
+        for mut task in tasks {
+            if let Some(parent) = task.parent.and_then(|parent| table.get(parent)) {
+                parent.labels.raise(task.touched());
+                task.labels = Arc::clone(&parent.labels);
+            }
+            let task = Arc::new(task);
             match task.end() {
                 Some(_) => table.bury(task),
                 None => table.find_again(task),
@@ -333,13 +338,13 @@ impl Table {
         }
     }
 
-    fn keep(&self, task: &Task) {
+    pub(super) fn keep(&self, task: &Task) {
         if let Some(store) = &self.store {
             store.put(task.id.as_bytes(), &Kept::of(task).write());
         }
     }
 
-    fn get(&self, id: Uuid) -> Option<Arc<Task>> {
+    pub(super) fn get(&self, id: Uuid) -> Option<Arc<Task>> {
         self.tasks.get(&id).map(|task| Arc::clone(&task))
     }
 

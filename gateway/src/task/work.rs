@@ -1,5 +1,6 @@
 //! A task: one principal's unit of work. Calls, sessions, hop tokens and records hang on it, and end with it.
 
+use super::labels::Labels;
 use crate::identity::{Caller, Principal, Proof, now};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -45,6 +46,8 @@ pub struct Task {
     /// task that ends at that moment.
     pub(super) open: AtomicU64,
     pub(super) end: OnceLock<End>,
+    /// What its tree has touched.
+    pub(super) labels: Arc<Labels>,
     /// Cancelled when it ends.
     pub(super) over: CancellationToken,
     pub(super) children: Mutex<Vec<Uuid>>,
@@ -160,6 +163,7 @@ impl Task {
             bytes_out: AtomicU64::default(),
             open: AtomicU64::default(),
             end: OnceLock::new(),
+            labels: super::Table::shared_labels(parent),
             over: CancellationToken::new(),
             children: Mutex::default(),
             changed: AtomicBool::default(),

@@ -115,6 +115,19 @@ labels! {
 }
 
 labels! {
+    /// What rules in `mode = "shadow"` would have changed.
+    Would, "would":
+    /// Nothing.
+    Same = "same",
+    /// The call would have passed.
+    Allow = "allow",
+    /// A person would have been asked.
+    Ask = "ask",
+    /// The call would have been refused.
+    Refuse = "refuse",
+}
+
+labels! {
     /// Which way bytes went on clients' connections.
     Way, "way":
     /// From clients.
@@ -145,6 +158,8 @@ pub struct Metrics {
     pub calls: Family<Outcome>,
     /// Refused calls by kind.
     pub refusals: Family<Refused>,
+    /// Calls by what rules that are only counted would have changed.
+    pub shadow: Family<Would>,
     /// What the listener turned away.
     pub shut: Family<Shut>,
     /// Reloads of the configuration.
@@ -252,6 +267,11 @@ impl Metrics {
             .write("hopgate_calls_total", "Calls by how they ended.", out);
         self.refusals
             .write("hopgate_refusals_total", "Refused calls by kind.", out);
+        self.shadow.write(
+            "hopgate_shadow_total",
+            "Calls by what rules in shadow mode would have changed.",
+            out,
+        );
         self.shut.write(
             "hopgate_shut_total",
             "Requests and connections turned away at the door.",

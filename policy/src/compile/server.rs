@@ -11,7 +11,7 @@ pub(super) fn read(table: Option<&Table>, diagnostics: &mut Vec<Diagnostic>) -> 
     let Some(table) = table else {
         return Server::default();
     };
-    for key in keys::SERVER {
+    for key in &keys::SERVER {
         if let Some(entry) = table.get(key.name) {
             diagnostics.extend(shape::check_entry(key, entry));
         }

@@ -134,7 +134,7 @@ pub(super) const USERS: Form = Form {
 };
 
 /// A span of time.
-pub(super) const DURATION: Form = Form {
+pub const DURATION: Form = Form {
     name: "a duration such as \"90s\"",
     pattern: Some(r"^[0-9]+(ms|s|m|h|d)$"),
     check: |text| match duration(text) {
@@ -164,5 +164,42 @@ pub fn duration(text: &str) -> Option<Duration> {
         "h" => seconds(3_600),
         "d" => seconds(86_400),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::duration;
+    use std::time::Duration;
+
+    #[test]
+    fn durations() {
+        for (text, millis) in [
+            ("1ms", 1),
+            ("90s", 90_000),
+            ("10m", 600_000),
+            ("24h", 86_400_000),
+            ("7d", 604_800_000),
+        ] {
+            assert_eq!(
+                duration(text),
+                Some(Duration::from_millis(millis)),
+                "{text}"
+            );
+        }
+        for text in [
+            "",
+            "1",
+            "s",
+            "0s",
+            "-1s",
+            "1 s",
+            "1.5s",
+            "1w",
+            "99999999999999999999s",
+            "999999h",
+        ] {
+            assert_eq!(duration(text), None, "{text}");
+        }
     }
 }

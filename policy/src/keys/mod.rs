@@ -5,11 +5,9 @@ mod server;
 mod test;
 
 use crate::shape::{ANY, Choice, Key, Shape};
-use forms::{
-    AGENTS as AGENT_NAMES, DURATION, IDENTITY, SCOPE, SENTENCE, SUBJECT, TITLE, TOOLS, USERS,
-};
+use forms::{AGENTS as AGENT_NAMES, IDENTITY, SCOPE, SENTENCE, SUBJECT, TITLE, TOOLS, USERS};
 
-pub use forms::{PATTERN, duration};
+pub use forms::{DURATION, PATTERN, duration};
 pub use server::SERVER;
 pub use test::TEST;
 

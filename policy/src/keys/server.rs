@@ -60,7 +60,7 @@ const SAID: &[Key] = &[
 ];
 
 /// What a server's table says about policy.
-pub const SERVER: &[Key] = &[
+pub const SERVER: [Key; 7] = [
     Key::new(
         "tools",
         Shape::Map(NAME, SAID),

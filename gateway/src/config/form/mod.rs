@@ -1,28 +1,16 @@
-//! The forms of strings: durations, sizes, addresses, URLs, networks, names. Each says what is wrong and how to mend it.
+//! The forms of strings: sizes, addresses, URLs, networks, names. Each says what is wrong and how to mend it.
 
 mod identity;
 
 pub(super) use identity::{AUDIENCE, CLAIM, HASH, ISSUER, SOCKET, TRUST_DOMAIN, hash};
 
+pub(super) use policy::keys::DURATION;
+pub(crate) use policy::keys::duration;
+
 use ipnet::IpNet;
 use policy::shape::{Fault, Form};
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 use url::{Host, Url};
-
-/// `"90s"`.
-pub(super) const DURATION: Form = Form {
-    name: "a duration such as \"90s\"",
-    pattern: Some("^[0-9]+(ms|s|m|h|d)$"),
-    check: |text| {
-        fault(
-            duration(text).is_some(),
-            text,
-            "is no duration",
-            "write a number and one of `ms`, `s`, `m`, `h`, `d`",
-        )
-    },
-};
 
 /// `"1MiB"`.
 pub(super) const SIZE: Form = Form {
@@ -166,27 +154,6 @@ pub(super) const HOST: Form = Form {
     },
 };
 
-/// The duration a text says.
-pub(crate) fn duration(text: &str) -> Option<Duration> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at_checked(digits)?;
-    let number: u64 = number.parse().ok().filter(|number| *number > 0)?;
-    let seconds = |each: u64| {
-        number
-            .checked_mul(each)
-            .filter(|seconds| *seconds <= 31_536_000)
-            .map(Duration::from_secs)
-    };
-    match unit {
-        "ms" => Some(Duration::from_millis(number.min(31_536_000_000))),
-        "s" => seconds(1),
-        "m" => seconds(60),
-        "h" => seconds(3_600),
-        "d" => seconds(86_400),
-        _ => None,
-    }
-}
-
 /// The bytes a text says.
 pub(super) fn size(text: &str) -> Option<usize> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -259,34 +226,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_and_sizes() {
-        for (text, millis) in [
-            ("1ms", 1),
-            ("90s", 90_000),
-            ("10m", 600_000),
-            ("24h", 86_400_000),
-            ("7d", 604_800_000),
-        ] {
-            assert_eq!(
-                duration(text),
-                Some(Duration::from_millis(millis)),
-                "{text}"
-            );
-        }
-        for text in [
-            "",
-            "1",
-            "s",
-            "0s",
-            "-1s",
-            "1 s",
-            "1.5s",
-            "1w",
-            "99999999999999999999s",
-            "999999h",
-        ] {
-            assert_eq!(duration(text), None, "{text}");
-        }
+    fn sizes() {
         assert_eq!(
             (size("3B"), size("2KiB"), size("1MiB")),
             (Some(3), Some(2048), Some(1 << 20))
