@@ -10,10 +10,10 @@ use std::sync::Arc;
 
 use crate::decide::{Decision, Explanation, Outcome, Reason, explain};
 use crate::diagnostic::Span;
-use crate::model::{Now, Policy};
+use crate::model::{Lifecycle, Now, Policy};
 
 pub use call::{Call, Subject};
-pub use read::read;
+pub use read::{at, read};
 
 /// One test.
 #[derive(Debug, Clone)]
@@ -61,7 +61,37 @@ pub fn run(policy: &Policy, cases: &[Case], now: Now) -> Vec<Ran> {
         .collect()
 }
 
+/// Why an agent of the call is not let in, whatever the rules say.
+pub fn barred(policy: &Policy, call: &Call, now: Now) -> Option<String> {
+    let chain = call.chain.iter().map(|name| &**name);
+    let unfit = chain.chain([&*call.agent]).find_map(|name| {
+        let agent = policy.agent(name)?;
+        if agent.state != Lifecycle::Active {
+            Some(format!("agent `{name}` is {}", agent.state.name()))
+        } else if agent.expires.is_some_and(|end| end <= now.0) {
+            Some(format!("agent `{name}` has expired"))
+        } else {
+            None
+        }
+    });
+    let alone = || {
+        let acting = policy.agent(&call.agent)?;
+        let alone = acting.requires_chain && call.chain.is_empty();
+        alone.then(|| format!("agent `{}` acts only within a chain", call.agent))
+    };
+    unfit.or_else(alone)
+}
+
 fn ran(policy: &Policy, case: &Case, now: Now) -> Ran {
+    if barred(policy, &case.call, now).is_some() {
+        let Expected { outcome, rule, .. } = &case.expected;
+        return Ran {
+            passed: *outcome == Outcome::Deny && rule.is_none(),
+            outcome: Outcome::Deny,
+            rule: None,
+            now,
+        };
+    }
     let request = case.call.request();
     let explanation = explain(policy, &request, now);
     let outcome = Outcome::of(&explanation.decision);

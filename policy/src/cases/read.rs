@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Call, Case, Expected, Subject, json};
-use crate::compile::instant;
+use crate::compile::{instant, seconds};
 use crate::decide::Outcome;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::{Datum, Document, Table, Value};
@@ -20,6 +20,11 @@ pub fn read(document: &Document, policy: &Policy) -> (Vec<Case>, Vec<Diagnostic>
     let rows = document.root.items("tests").iter();
     let cases = rows.filter_map(|row| reading.case(row.table()?)).collect();
     (cases, reading.diagnostics)
+}
+
+/// The instant a text says, written like a TOML date, with its offset where it has a time.
+pub fn at(text: &str) -> Option<Now> {
+    seconds(text.parse().ok()?).map(Now)
 }
 
 struct Reading<'a> {

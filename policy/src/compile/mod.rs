@@ -21,7 +21,7 @@ use crate::shape;
 use group::Groups;
 
 pub use index::Index;
-pub(crate) use instant::instant;
+pub(crate) use instant::{instant, seconds};
 
 type Agents = HashMap<AgentName, Agent>;
 type Servers = HashMap<ServerName, Server>;

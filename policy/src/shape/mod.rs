@@ -7,7 +7,7 @@ mod tests;
 mod walk;
 
 pub use schema::{Node, schema};
-pub(crate) use suggest::nearest;
+pub use suggest::nearest;
 pub use walk::{check, check_entry};
 
 /// One key of a table.
