@@ -1,9 +1,9 @@
 //! The case files: a policy, calls, and under the last line of each what must come of them: every decision, why, and
 //! every diagnostic. `HOPGATE_UPDATE=1 cargo test -p policy --test cases` writes that part anew.
 
-use policy::cases::{read, run};
+use policy::cases::{barred, read, run};
 use policy::lint::lint;
-use policy::{Document, Now, Report, Source, compile, explain, words};
+use policy::{Decision, Document, Now, Report, Source, compile, explain, words};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -41,7 +41,13 @@ fn outcome(text: &str) -> String {
                     "NOT AS EXPECTED"
                 };
                 writeln!(page, "{}: {passed}", case.name).unwrap();
-                writeln!(page, "  {}", words::decision(&explanation)).unwrap();
+                match barred(&policy, &case.call, ran.now) {
+                    Some(why) => writeln!(page, "  deny: {why}").unwrap(),
+                    None => writeln!(page, "  {}", words::decision(&explanation)).unwrap(),
+                }
+                if let Some(message) = told(&explanation.decision) {
+                    writeln!(page, "  the caller is told: {message}").unwrap();
+                }
                 for line in words::lines(&explanation, &report).lines() {
                     writeln!(page, "    {line}").unwrap();
                 }
@@ -54,6 +60,18 @@ fn outcome(text: &str) -> String {
         .lines()
         .map(|line| format!("# {line}").trim_end().to_owned() + "\n");
     lines.collect()
+}
+
+/// What the caller may be told of a decision.
+fn told(decision: &Decision) -> Option<&str> {
+    match decision {
+        Decision::Allow(_) => None,
+        Decision::Ask(asking) => asking.message().map(|message| &**message),
+        Decision::Deny(denial) => {
+            let message = denial.message().filter(|_| denial.visible());
+            message.map(|message| &**message)
+        }
+    }
 }
 
 #[test]

@@ -13,7 +13,6 @@ use crate::shape;
 /// The tests of a document, as far as they can be read, and what is wrong with them beside their shape.
 pub fn read(document: &Document, policy: &Policy) -> (Vec<Case>, Vec<Diagnostic>) {
     let mut reading = Reading {
-        document,
         policy,
         diagnostics: Vec::new(),
     };
@@ -28,7 +27,6 @@ pub fn at(text: &str) -> Option<Now> {
 }
 
 struct Reading<'a> {
-    document: &'a Document,
     policy: &'a Policy,
     diagnostics: Vec<Diagnostic>,
 }
@@ -84,9 +82,7 @@ impl Reading<'_> {
     }
 
     fn arguments(&mut self, value: &Value) -> Option<String> {
-        let source = self.document.sources.get(value.span.source);
-        let text = source.map_or("", |source| &source.text);
-        match json::object(value.table()?, text) {
+        match json::object(value.table()?) {
             Ok(arguments) => Some(arguments),
             Err(span) => {
                 let message = "JSON has no such number";

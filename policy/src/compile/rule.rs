@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use super::group::{Groups, Kind};
 use super::{Agents, Servers, agent, unknown_name};
+use crate::condition::argument::Argument;
+use crate::condition::during::During;
 use crate::condition::expression::Expression;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::document::{Datum, Entry, Table, Value};
@@ -58,6 +60,12 @@ impl<'a> Reading<'a> {
             .map(|items| self.named(&items));
         let users = self.list(table, Kind::Users);
         let when = table.value("when").and_then(|value| self.expression(value));
+        let during = table.get("during");
+        let during = during.and_then(|entry| During::read(entry, self.diagnostics));
+        let args = table.table("args").into_iter().flat_map(Table::iter);
+        let args = args
+            .filter_map(|(path, entry)| Argument::read(path, entry, self.diagnostics))
+            .collect();
         let verdict = verdict?;
         Some(Rule {
             name: RuleName::new(table.text("name")?)?,
@@ -72,8 +80,8 @@ impl<'a> Reading<'a> {
                 .map(|value| agent::effects(value.items())),
             egress: table.text("egress").and_then(Egress::parse),
             after: table.table("after").map(after),
-            during: None,
-            args: Vec::new(),
+            during,
+            args,
             when,
             requires: self.requires(table, &verdict),
             verdict,

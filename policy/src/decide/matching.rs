@@ -102,7 +102,7 @@ impl Rule {
                 None => Truth::Yes,
             },
             Key::During => match &self.during {
-                Some(during) => known(during.holds(facts.now).into()),
+                Some(during) => known(during.truth(facts.now)),
                 None => Truth::Yes,
             },
             Key::Args if self.args.is_empty() => Truth::Yes,

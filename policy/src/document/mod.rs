@@ -59,8 +59,8 @@ pub enum Datum {
     Text(String),
     /// `1`.
     Integer(i64),
-    /// `1.5`.
-    Float(f64),
+    /// `1.5`, as written: as a binary float it would no longer be what was meant.
+    Float(Box<str>),
     /// `true`.
     Bool(bool),
     /// A date, a time or both.

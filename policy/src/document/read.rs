@@ -80,7 +80,7 @@ impl Reading {
                     }
                 }
             }
-            DeValue::Float(number) => Datum::Float(number.as_str().parse().unwrap_or(f64::NAN)),
+            DeValue::Float(number) => Datum::Float(number.as_str().into()),
             DeValue::Boolean(yes) => Datum::Bool(yes),
             DeValue::Datetime(date) => Datum::Date(date),
             DeValue::Array(items) => {

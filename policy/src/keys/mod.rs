@@ -4,6 +4,8 @@ mod forms;
 mod server;
 mod test;
 
+use crate::condition::argument::{ARGUMENT, PATH};
+use crate::condition::during::DURING;
 use crate::shape::{ANY, Choice, Key, Shape};
 use forms::{AGENTS as AGENT_NAMES, IDENTITY, SCOPE, SENTENCE, SUBJECT, TITLE, TOOLS, USERS};
 
@@ -175,13 +177,21 @@ pub const RULE: &[Key] = &[
         Shape::Choice(MODES),
         "`shadow`: the rule is evaluated and counted beside the others, and changes nothing.",
     ),
-    Key::later("args"),
+    Key::new(
+        "args",
+        Shape::Map(PATH, ARGUMENT),
+        "What the arguments must be, each by its path: `args.\"filter.repo\" = { like = \"acme/*\" }`.",
+    ),
     Key::new(
         "when",
         Shape::Text(SENTENCE),
         "An expression (CEL) over `call`, `agent`, `user`, `chain`, `task`, `server`, `tool` and `now`.",
     ),
-    Key::later("during"),
+    Key::new(
+        "during",
+        Shape::Table(DURING),
+        "Days of the week and hours of the day in which the rule holds.",
+    ),
     Key::later("limit"),
     Key::later("credential"),
     Key::later("scope"),

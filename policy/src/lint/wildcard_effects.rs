@@ -39,6 +39,16 @@ pub(super) fn run(view: &View<'_>) -> Vec<Diagnostic> {
 
 /// What the rule allows by the pattern beside reading.
 fn grave(view: &View<'_>, rule: &Rule, pattern: &Pattern) -> Vec<&'static str> {
+    // Of a server whose tools nobody has classified that alone is told.
+    let mut servers = view.reach.touched(pattern).into_iter();
+    let known = |name| {
+        view.policy
+            .server(name)
+            .is_some_and(|one| !one.tools.is_empty())
+    };
+    if !servers.any(known) {
+        return Vec::new();
+    }
     let agents = view.concerned(rule);
     let effects = agents
         .iter()

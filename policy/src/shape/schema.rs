@@ -38,6 +38,11 @@ fn shape(of: &Shape) -> Vec<(&'static str, Node)> {
                 ("maximum", Node::Integer(*high)),
             ]
         }
+        Shape::Number => vec![("type", text("number"))],
+        Shape::Scalar => {
+            let kinds = ["string", "number", "boolean"].map(text);
+            vec![("type", Node::List(kinds.into()))]
+        }
         // Editors hand a TOML date over as a string.
         Shape::Date => vec![("type", text("string"))],
         Shape::Text(form) => {
@@ -57,15 +62,7 @@ fn shape(of: &Shape) -> Vec<(&'static str, Node)> {
                 ("enum", Node::List(names.collect())),
             ]
         }
-        Shape::SecretFile => {
-            const FILE: [Key; 1] = [Key::new(
-                "file",
-                Shape::Text(super::ANY),
-                "The file that holds the secret.",
-            )
-            .required()];
-            table(&FILE)
-        }
+        Shape::SecretFile => secret_file(),
         Shape::List(item) => vec![
             ("type", text("array")),
             ("items", Node::Object(shape(item))),
@@ -99,6 +96,16 @@ fn shape(of: &Shape) -> Vec<(&'static str, Node)> {
     }
 }
 
+fn secret_file() -> Vec<(&'static str, Node)> {
+    const FILE: [Key; 1] = [Key::new(
+        "file",
+        Shape::Text(super::ANY),
+        "The file that holds the secret.",
+    )
+    .required()];
+    table(&FILE)
+}
+
 fn either(
     one: Vec<(&'static str, Node)>,
     other: Vec<(&'static str, Node)>,
@@ -107,20 +114,19 @@ fn either(
     vec![("anyOf", Node::List(both))]
 }
 
+fn map(form: &Form, keys: &[Key]) -> Vec<(&'static str, Node)> {
+    vec![
+        ("type", text("object")),
+        ("propertyNames", Node::Object(shape(&Shape::Text(*form)))),
+        ("additionalProperties", Node::Object(table(keys))),
+    ]
+}
+
 fn names(keys: &[Key]) -> Vec<(&'static str, Node)> {
     let name = ("pattern", text("^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"));
     vec![
         ("type", text("object")),
         ("propertyNames", Node::Object(vec![name])),
-        ("additionalProperties", Node::Object(table(keys))),
-    ]
-}
-
-fn map(form: &Form, keys: &[Key]) -> Vec<(&'static str, Node)> {
-    let name = form.pattern.map(|pattern| ("pattern", text(pattern)));
-    vec![
-        ("type", text("object")),
-        ("propertyNames", Node::Object(name.into_iter().collect())),
         ("additionalProperties", Node::Object(table(keys))),
     ]
 }

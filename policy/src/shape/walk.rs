@@ -94,6 +94,9 @@ impl Walk {
                         .push(Diagnostic::error(Code::InvalidValue, value.span, message));
                 }
             }
+            (Shape::Number | Shape::Scalar, Datum::Float(number)) => self.finite(number, value),
+            (Shape::Number, Datum::Integer(_)) => {}
+            (Shape::Scalar, Datum::Integer(_) | Datum::Bool(_) | Datum::Text(_)) => {}
             (Shape::Date, Datum::Date(_)) => {}
             (Shape::Text(_) | Shape::Choice(_), Datum::Text(text)) => {
                 self.text(shape, text, value.span)
@@ -143,19 +146,6 @@ impl Walk {
         }
     }
 
-    fn map(&mut self, form: &Form, keys: &[Key], table: &Table) {
-        for (name, entry) in table.iter() {
-            if let Err(fault) = (form.check)(name) {
-                let one = Diagnostic::error(fault.code, entry.key, fault.message);
-                self.out.push(one.help(fault.help));
-            }
-            match &entry.value.datum {
-                Datum::Table(inner) => self.table(keys, inner, entry.key),
-                _ => self.wrong("a table", &entry.value),
-            }
-        }
-    }
-
     fn names(&mut self, keys: &[Key], table: &Table) {
         for (name, entry) in table.iter() {
             if !well_formed(name) {
@@ -169,6 +159,33 @@ impl Walk {
                 Datum::Table(inner) => self.table(keys, inner, entry.key),
                 _ => self.wrong("a table", &entry.value),
             }
+        }
+    }
+
+    fn map(&mut self, form: &Form, keys: &[Key], table: &Table) {
+        for (name, entry) in table.iter() {
+            self.form(form, name, entry.key);
+            match &entry.value.datum {
+                Datum::Table(inner) => self.table(keys, inner, entry.key),
+                _ => self.wrong("a table", &entry.value),
+            }
+        }
+    }
+
+    fn finite(&mut self, number: &str, value: &Value) {
+        if number.contains(['i', 'n']) {
+            let message = format!("`{number}` is no number to compare with");
+            self.out.push(
+                Diagnostic::error(Code::InvalidValue, value.span, message)
+                    .help("write a number, or leave the key out for no bound"),
+            );
+        }
+    }
+
+    fn form(&mut self, form: &Form, text: &str, span: Span) {
+        if let Err(fault) = (form.check)(text) {
+            self.out
+                .push(Diagnostic::error(fault.code, span, fault.message).help(fault.help));
         }
     }
 
@@ -206,12 +223,7 @@ impl Walk {
                         .push(Diagnostic::error(Code::InvalidValue, span, message).help(help));
                 }
             },
-            Shape::Text(form) => {
-                if let Err(fault) = (form.check)(text) {
-                    self.out
-                        .push(Diagnostic::error(fault.code, span, fault.message).help(fault.help));
-                }
-            }
+            Shape::Text(form) => self.form(form, text, span),
             _ => {}
         }
     }
@@ -275,6 +287,8 @@ fn words(shape: &Shape) -> &'static str {
         Shape::Bool => "a boolean",
         Shape::True => "`true`",
         Shape::Integer(..) => "an integer",
+        Shape::Number => "a number",
+        Shape::Scalar => "a string, a number or a boolean",
         Shape::Date => "a date such as `2027-06-30`",
         Shape::Text(form) => form.name,
         Shape::Choice(_) => "a string",

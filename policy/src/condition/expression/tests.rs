@@ -10,7 +10,8 @@ use crate::condition::{Facts, Truth};
 use crate::diagnostic::Span;
 use crate::json::Json;
 use crate::model::{
-    Agent, Class, Effect, Egress, Label, Lifecycle, Now, Request, Target, Touched, User,
+    Agent, Class, Effect, Effects, Egress, Envelope, Label, Lifecycle, Now, Request, Target,
+    Touched, User,
 };
 use std::sync::Arc;
 
@@ -25,8 +26,12 @@ fn agent() -> Agent {
         expires: None,
         identity: Vec::new(),
         requires_chain: false,
-        envelope: Vec::new(),
-        hops: 2,
+        envelope: Envelope {
+            tools: Vec::new(),
+            effects: Effects::default(),
+            clearance: Label::Internal,
+            hops: 2,
+        },
         span: Span {
             source: 0,
             start: 0,
