@@ -1,5 +1,10 @@
 //! The case files: a policy, calls, and under the last line of each what must come of them: every decision, why, and
 //! every diagnostic. `HOPGATE_UPDATE=1 cargo test -p policy --test cases` writes that part anew.
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test may stop, and reads files"
+)]
 
 use policy::cases::{barred, read, run};
 use policy::lint::lint;

@@ -97,21 +97,39 @@ fn explain_says_what_and_why_with_file_and_line() {
         (
             &["ledger/refund", "--args", r#"{"amount": 499.99}"#],
             0,
-            &["is silent: `args.amount` does not hold  (", "policy.d/more.toml:2)"],
+            &[
+                "is silent: `args.amount` does not hold  (",
+                "policy.d/more.toml:2)",
+            ],
         ),
         (
             &["ledger/refund", "--args", r#"{"amount": 500}"#],
             3,
-            &["ask: ", "`large refunds need a person` speaks", "a tool error"],
+            &[
+                "ask: ",
+                "`large refunds need a person` speaks",
+                "a tool error",
+            ],
         ),
         (
             &["ledger/get_x", "--label", "untrusted"],
             4,
-            &["deny: rule `nothing after hearsay`", "a tool error: start a new task"],
+            &[
+                "deny: rule `nothing after hearsay`",
+                "a tool error: start a new task",
+            ],
         ),
-        (&["ledger/drop"], 4, &["envelope of `clerk`", "Unknown tool: drop"]),
+        (
+            &["ledger/drop"],
+            4,
+            &["envelope of `clerk`", "Unknown tool: drop"],
+        ),
         (&["other/x"], 4, &["404 Not found"]),
-        (&["ledger/get_x", "--at", "2100-01-01"], 4, &["has expired", "403"]),
+        (
+            &["ledger/get_x", "--at", "2100-01-01"],
+            4,
+            &["has expired", "403"],
+        ),
         (&["ledger/get_x", "--chain", "gone"], 4, &["is retired"]),
     ] {
         let (got, out, error) = ask(&folder, &[&call, more].concat());
@@ -127,7 +145,15 @@ fn explain_is_data_too() {
     let folder = folder();
     let (code, said) = json(
         &folder,
-        &["explain", "--agent", "clerk", "--tool", "ledger/refund", "--args", "{}"],
+        &[
+            "explain",
+            "--agent",
+            "clerk",
+            "--tool",
+            "ledger/refund",
+            "--args",
+            "{}",
+        ],
     );
     assert_eq!(code, Some(0));
     assert_eq!(said["decision"], "allow");
@@ -145,15 +171,30 @@ fn what_cannot_be_understood_is_said_and_not_guessed() {
     let folder = folder();
     let agent = ["explain", "--agent", "clerk", "--tool", "ledger/refund"];
     for (args, word) in [
-        (&["explain", "--agent", "clark", "--tool", "ledger/x"][..], "did you mean `clerk`?"),
-        (&["explain", "--agent", "clerk", "--tool", "ledgre/x"], "did you mean `ledger`?"),
-        (&["explain", "--agent", "clerk", "--tool", "ledger/*"], "not one tool"),
+        (
+            &["explain", "--agent", "clark", "--tool", "ledger/x"][..],
+            "did you mean `clerk`?",
+        ),
+        (
+            &["explain", "--agent", "clerk", "--tool", "ledgre/x"],
+            "did you mean `ledger`?",
+        ),
+        (
+            &["explain", "--agent", "clerk", "--tool", "ledger/*"],
+            "not one tool",
+        ),
         (&["explain", "--call", "0190"], "not in this version"),
         (&["explain", "--agent", "clerk"], "--tool"),
         (&[&agent[..], &["--args", "[1]"]].concat(), "a JSON object"),
-        (&[&agent[..], &["--args", r#"{"a":1,"a":2}"#]].concat(), "--args"),
+        (
+            &[&agent[..], &["--args", r#"{"a":1,"a":2}"#]].concat(),
+            "--args",
+        ),
         (&[&agent[..], &["--at", "soon"]].concat(), "no instant"),
-        (&[&agent[..], &["--user", "corb:al"]].concat(), "did you mean `corp`?"),
+        (
+            &[&agent[..], &["--user", "corb:al"]].concat(),
+            "did you mean `corp`?",
+        ),
         (&[&agent[..], &["--label", "secret"]].concat(), "secret"),
         (&["access", "--agent", "clark"], "did you mean `clerk`?"),
         (&["access", "--server", "nowhere"], "no server"),
@@ -176,7 +217,10 @@ fn tests_are_run_and_what_differs_is_shown() {
     let folder = folder();
     let (code, out, _) = ask(&folder, &["test"]);
     assert_eq!(code, Some(0), "{out}");
-    assert!(out.contains("ok    reading passes") && out.contains("1 test, 0 failed"), "{out}");
+    assert!(
+        out.contains("ok    reading passes") && out.contains("1 test, 0 failed"),
+        "{out}"
+    );
     let cases = "[[tests]]\nname = \"refunds pass\"\n\
         call = { agent = \"clerk\", tool = \"ledger/refund\", args = { amount = 1_000 } }\nexpect = \"allow\"\n\
         [[tests]]\nname = \"hearsay\"\n\
@@ -195,8 +239,15 @@ fn tests_are_run_and_what_differs_is_shown() {
         assert!(out.contains(word), "{word} is missing\n{out}");
     }
     let (code, said) = json(&folder, &["test", "cases.toml"]);
-    assert_eq!((code, &said["tests"], &said["failed"]), (Some(1), &3.into(), &1.into()));
-    let failed = said["results"].as_array().unwrap().iter().find(|one| one["passed"] == false);
+    assert_eq!(
+        (code, &said["tests"], &said["failed"]),
+        (Some(1), &3.into(), &1.into())
+    );
+    let failed = said["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|one| one["passed"] == false);
     let failed = failed.unwrap();
     assert_eq!(failed["got"]["rule"], "large refunds need a person");
     assert_eq!(failed["explanation"]["decision"], "ask");
@@ -215,7 +266,7 @@ fn access_says_who_reaches_what() {
     assert_eq!(code, Some(0), "{out}");
     for word in [
         "clerk\n",
-        "ledger/refund  write  by `the clerk works` (hopgate.toml:29)",
+        "ledger/refund  write  by `the clerk works` (hopgate.toml:27)",
         "asks, by `large refunds need a person`",
         "unless denied by `nothing after hearsay`",
     ] {
