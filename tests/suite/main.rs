@@ -13,6 +13,7 @@ mod headers;
 mod identity;
 mod limits;
 mod mrtr;
+mod policy;
 mod policy_cli;
 mod regressions;
 mod reload;

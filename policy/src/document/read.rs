@@ -75,7 +75,9 @@ impl Reading {
                     Err(_) => {
                         let message = format!("`{}` is too large", number.as_str());
                         self.diagnostics
-                            .push(Diagnostic::error(Code::InvalidValue, span, message));
+                            .push(Diagnostic::error(Code::InvalidValue, span, message).help(
+                                "an integer has 64 bits; where any number may stand, write it with `.0`",
+                            ));
                         Datum::Integer(0)
                     }
                 }

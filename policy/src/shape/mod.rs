@@ -65,10 +65,10 @@ pub enum Shape {
     Table(&'static [Key]),
     /// A table of names the user gives, each with a table of these keys.
     Names(&'static [Key]),
-    /// A table whose keys are of some form, each with a table of these keys.
-    Map(Form, &'static [Key]),
     /// A table of names the user gives, each with a string of some form.
     Texts(Form),
+    /// A table of free keys of some form, each with a table of these keys.
+    Map(Form, &'static [Key]),
     /// A table of anything.
     Free,
     /// `[[…]]`.

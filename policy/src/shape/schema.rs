@@ -114,19 +114,20 @@ fn either(
     vec![("anyOf", Node::List(both))]
 }
 
-fn map(form: &Form, keys: &[Key]) -> Vec<(&'static str, Node)> {
-    vec![
-        ("type", text("object")),
-        ("propertyNames", Node::Object(shape(&Shape::Text(*form)))),
-        ("additionalProperties", Node::Object(table(keys))),
-    ]
-}
-
 fn names(keys: &[Key]) -> Vec<(&'static str, Node)> {
     let name = ("pattern", text("^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"));
     vec![
         ("type", text("object")),
         ("propertyNames", Node::Object(vec![name])),
+        ("additionalProperties", Node::Object(table(keys))),
+    ]
+}
+
+fn map(form: &Form, keys: &[Key]) -> Vec<(&'static str, Node)> {
+    let name = form.pattern.map(|pattern| ("pattern", text(pattern)));
+    vec![
+        ("type", text("object")),
+        ("propertyNames", Node::Object(name.into_iter().collect())),
         ("additionalProperties", Node::Object(table(keys))),
     ]
 }

@@ -146,6 +146,19 @@ impl Walk {
         }
     }
 
+    fn map(&mut self, form: &Form, keys: &[Key], table: &Table) {
+        for (name, entry) in table.iter() {
+            if let Err(fault) = (form.check)(name) {
+                let one = Diagnostic::error(fault.code, entry.key, fault.message);
+                self.out.push(one.help(fault.help));
+            }
+            match &entry.value.datum {
+                Datum::Table(inner) => self.table(keys, inner, entry.key),
+                _ => self.wrong("a table", &entry.value),
+            }
+        }
+    }
+
     fn names(&mut self, keys: &[Key], table: &Table) {
         for (name, entry) in table.iter() {
             if !well_formed(name) {
@@ -162,16 +175,6 @@ impl Walk {
         }
     }
 
-    fn map(&mut self, form: &Form, keys: &[Key], table: &Table) {
-        for (name, entry) in table.iter() {
-            self.form(form, name, entry.key);
-            match &entry.value.datum {
-                Datum::Table(inner) => self.table(keys, inner, entry.key),
-                _ => self.wrong("a table", &entry.value),
-            }
-        }
-    }
-
     fn finite(&mut self, number: &str, value: &Value) {
         if number.contains(['i', 'n']) {
             let message = format!("`{number}` is no number to compare with");
@@ -179,13 +182,6 @@ impl Walk {
                 Diagnostic::error(Code::InvalidValue, value.span, message)
                     .help("write a number, or leave the key out for no bound"),
             );
-        }
-    }
-
-    fn form(&mut self, form: &Form, text: &str, span: Span) {
-        if let Err(fault) = (form.check)(text) {
-            self.out
-                .push(Diagnostic::error(fault.code, span, fault.message).help(fault.help));
         }
     }
 
@@ -223,7 +219,12 @@ impl Walk {
                         .push(Diagnostic::error(Code::InvalidValue, span, message).help(help));
                 }
             },
-            Shape::Text(form) => self.form(form, text, span),
+            Shape::Text(form) => {
+                if let Err(fault) = (form.check)(text) {
+                    self.out
+                        .push(Diagnostic::error(fault.code, span, fault.message).help(fault.help));
+                }
+            }
             _ => {}
         }
     }

@@ -167,6 +167,22 @@ fn claims(token: &str) -> Value {
     serde_json::from_slice(&bytes.unwrap()).unwrap()
 }
 
+/// What one agent of a chain has read reaches the one that called it.
+#[tokio::test]
+async fn what_one_has_touched_all_have() {
+    let relay = Relay::start(PLAIN).await;
+    let text = std::fs::read_to_string(relay.gateway.place.config()).unwrap();
+    let more = "[servers.tool.tools]\n\"*\" = { effect = \"read\", untrusted = true }\n[[rules]]\nname = \"clean\"\n\
+        tools = [\"b/*\"]\nafter = { untrusted = true }\ndeny = \"it has read what anybody may have written\"\n";
+    relay.gateway.rewrite_text(&format!("{text}\n{more}"));
+    relay.gateway.signal("HUP");
+    relay.gateway.stderr().wait("configuration loaded").await;
+    assert_eq!(relay.call().await.said(), "done");
+    assert_eq!(relay.task("ann").await["untrusted"], true);
+    assert!(relay.call().await.said().contains("it has read"));
+    assert_eq!(relay.b.with_method("tools/call").len(), 1);
+}
+
 #[tokio::test]
 async fn a_chain_of_three_is_seen_whole() {
     for ways in [

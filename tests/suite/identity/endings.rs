@@ -50,7 +50,7 @@ async fn closing_a_task_cancels_its_calls() {
 #[tokio::test]
 async fn a_deadline_cancels_what_runs() {
     let (upstream, gone) = patient().await;
-    let gateway = Gateway::start(&timed(&upstream.url(), "task = \"2s\"")).await;
+    let gateway = Gateway::start(&timed(&upstream.url(), "task = \"4s\"")).await;
     let ann = known(&gateway, "up", "ann");
     let session = in_session(&gateway, "bob").await;
     let mut listening = session.listen(None).await;

@@ -110,7 +110,7 @@ fn allow(name: &str, tools: &str) -> String {
 }
 
 /// An identity `keys` with a static key for each of these subjects.
-fn keys(subjects: &[&str]) -> String {
+pub(crate) fn keys(subjects: &[&str]) -> String {
     let rows: Vec<String> = subjects
         .iter()
         .map(|id| format!("{{ id = \"{id}\", hash = \"{}\" }}", hash(&key(id))))
@@ -148,7 +148,7 @@ fn hash(key: &str) -> String {
 }
 
 /// A client of any server, known by a static key.
-fn known(gateway: &Gateway, server: &str, subject: &str) -> Agent {
+pub(crate) fn known(gateway: &Gateway, server: &str, subject: &str) -> Agent {
     let path = format!("/servers/{server}/mcp");
     Agent::new(gateway.address(), &path, Era::Modern).bearer(&key(subject))
 }

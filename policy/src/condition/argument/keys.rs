@@ -36,7 +36,7 @@ const LENGTH: &[Key] = &[
     Key::new("max", COUNT, "The most characters or items."),
 ];
 
-const COUNT: Shape = Shape::Integer(0, i64::MAX);
+const COUNT: Shape = Shape::Integer(0, 1_000_000_000);
 
 /// `args."PATH" = { … }` of a rule.
 pub(crate) const ARGUMENT: &[Key] = &[

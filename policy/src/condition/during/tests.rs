@@ -136,6 +136,19 @@ fn clocks_go_forward_and_back() {
 }
 
 #[test]
+fn telling_the_hour_allocates_nothing() {
+    let during =
+        read("{ days = \"mon-fri\", from = \"22:00\", to = \"06:00\", zone = \"Europe/Berlin\" }");
+    let during = during.0.unwrap();
+    for second in [0, 1_774_746_000, 4_000_000_000, 200_000_000_000] {
+        let count = allocation_counter::measure(|| {
+            std::hint::black_box(during.truth(Now(second)));
+        });
+        assert_eq!(count.count_total, 0, "{second}");
+    }
+}
+
+#[test]
 fn of_no_calendar_nobody_can_tell() {
     let during = read("{ days = \"mon-sun\", zone = \"Europe/Berlin\" }")
         .0

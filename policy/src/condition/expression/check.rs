@@ -4,7 +4,7 @@
 use super::Flaw;
 use super::cost::Cost;
 use super::functions::{self, FUNCTIONS_BUILT, Pattern};
-use super::names::{self, Name, Sort};
+use super::names::{self, Fact, Sort};
 use super::syntax::{is_literal, literal, parse, path};
 use cel::Value;
 use cel::common::ast::{
@@ -26,7 +26,7 @@ pub(super) struct Checked {
 #[derive(Debug)]
 pub(super) enum Slot {
     /// What is known of a call without its arguments.
-    Fact(Name),
+    Fact(Fact),
     /// An argument.
     Argument(Vec<Step>),
     /// Whether there is an argument.
@@ -73,7 +73,7 @@ impl Checked {
 
     pub(super) fn is_momentary(&self) -> bool {
         self.slots.iter().any(|slot| match slot {
-            Slot::Fact(name) => name.is_momentary(),
+            Slot::Fact(fact) => fact.is_momentary(),
             Slot::Argument(_) | Slot::Has(_) => true,
             Slot::Constant(_) => false,
         })
@@ -115,18 +115,18 @@ impl Walk {
         };
         path.extend(asked.map(|member| Step::Member(member.clone())));
         let mut path = path.into_iter();
-        let name = match path.next() {
+        let fact = match path.next() {
             None => names::resolve(variable, None)?,
             Some(Step::Member(member)) => names::resolve(variable, Some(&member))?,
             Some(Step::Item(_)) if variable == "chain" => return Ok(None),
             Some(Step::Item(_)) => return Err(no_list(variable)),
         };
         let path: Vec<_> = path.collect();
-        Ok(Some(match (name, asked) {
-            (Name::Arguments, None) => (Slot::Argument(path), Sort::Unknown),
-            (Name::Arguments, Some(_)) if !path.is_empty() => (Slot::Has(path), Sort::Bool),
+        Ok(Some(match (fact, asked) {
+            (Fact::Arguments, None) => (Slot::Argument(path), Sort::Unknown),
+            (Fact::Arguments, Some(_)) if !path.is_empty() => (Slot::Has(path), Sort::Bool),
             (_, Some(_)) => return Err(has_elsewhere()),
-            (_, None) if path.is_empty() => (Slot::Fact(name), name.sort()),
+            (_, None) if path.is_empty() => (Slot::Fact(fact), fact.sort()),
             _ => return Err(no_list(variable)),
         }))
     }
@@ -220,7 +220,6 @@ impl Walk {
             self.visit(target)?;
         }
         if call.func_name == "matches" {
-            self.cost.matching()?;
             if let Some(pattern) = call.args.pop() {
                 let pattern = self.pattern(pattern)?;
                 self.visit_all(&mut call.args)?;
@@ -272,7 +271,7 @@ impl Walk {
 
     /// The expression that a slot is read by.
     fn fill(&mut self, slot: Slot) -> Expr {
-        let is_now = matches!(slot, Slot::Fact(Name::Now));
+        let is_now = matches!(slot, Slot::Fact(Fact::Now));
         let read = Expr::Ident(format!("{}{}", Slot::PREFIX, self.slots.len()));
         self.slots.push(slot);
         if !is_now {

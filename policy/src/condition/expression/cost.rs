@@ -11,9 +11,6 @@ const DEPTH: usize = 48;
 /// The most nodes that are evaluated, each as often as the macros around it repeat it.
 const STEPS: usize = 4_000;
 
-/// What a text matched by a pattern costs, in nodes.
-const MATCHING: usize = 200;
-
 /// What has been added up.
 #[derive(Debug)]
 pub(super) struct Cost {
@@ -48,16 +45,20 @@ impl Cost {
                 help: format!("at most {NODES}, nested {DEPTH} deep: write two rules"),
             });
         }
-        self.spend(1)
+        self.steps = self.steps.saturating_add(self.times);
+        if self.steps > STEPS {
+            return Err(Flaw {
+                message: "the expression can take too long".to_owned(),
+                help: format!(
+                    "at most {STEPS} steps, and each part of a macro is one for each item of its list"
+                ),
+            });
+        }
+        Ok(())
     }
 
     pub(super) fn leave(&mut self) {
         self.depth -= 1;
-    }
-
-    /// Counts a match.
-    pub(super) fn matching(&mut self) -> Result<(), Flaw> {
-        self.spend(MATCHING)
     }
 
     /// What follows is evaluated once for each of so many items; answers how often it was before.
@@ -70,18 +71,5 @@ impl Cost {
     /// What follows is evaluated so often.
     pub(super) fn resume(&mut self, times: usize) {
         self.times = times;
-    }
-
-    fn spend(&mut self, cost: usize) -> Result<(), Flaw> {
-        self.steps = self.steps.saturating_add(self.times.saturating_mul(cost));
-        if self.steps <= STEPS {
-            return Ok(());
-        }
-        Err(Flaw {
-            message: "the expression can take too long".to_owned(),
-            help: format!(
-                "at most {STEPS} steps: each part of a macro counts once for each item, each `matches` {MATCHING} times"
-            ),
-        })
     }
 }

@@ -6,8 +6,11 @@ use crate::shape::nearest;
 use cel::common::types::{CelBool, CelString, STRING_TYPE, Type};
 use cel::common::value::{CowVal, StaticVal, Val};
 use cel::{Context, Env, ExecutionError};
-use regex::{Regex, RegexBuilder};
+use regex_automata::dfa::{Automaton, StartKind, dense};
+use regex_automata::nfa::thompson;
+use regex_automata::{Input, MatchError};
 use std::any::Any;
+use std::error::Error;
 use std::ops::RangeInclusive;
 use std::sync::{Arc, LazyLock};
 
@@ -61,11 +64,8 @@ const MACROS: &[(&str, &str)] = &[
     ("filter", "[…].filter(x, condition)"),
 ];
 
-/// The most bytes a compiled pattern may have.
-const LARGEST_PATTERN: usize = 32 * 1024;
-
-/// The most bytes of a text a pattern is asked about.
-const LONGEST_MATCHED: usize = 4 * 1024;
+/// The most bytes a pattern may have as an automaton, and may take to become one.
+const LARGEST_PATTERN: usize = 512 * 1024;
 
 static PATTERN_TYPE: Type = Type::new_unspecified_type("pattern");
 
@@ -96,9 +96,10 @@ pub(super) static FUNCTIONS_BUILT: LazyLock<Context<'static, 'static>> = LazyLoc
     context
 });
 
-/// A regular expression, compiled when the rule is read.
+/// A regular expression. It becomes a whole automaton when the rule is read, one step for each byte of a text: a
+/// pattern that would make a large one is refused then, so that no text can make it large later.
 #[derive(Debug, Clone)]
-pub(super) struct Pattern(Regex);
+pub(super) struct Pattern(Arc<dense::DFA<Vec<u32>>>);
 
 /// What a function that may be called so answers.
 pub(super) fn answer(name: &str, is_member: bool, arguments: usize) -> Result<Sort, Flaw> {
@@ -127,7 +128,11 @@ fn unknown(name: &str) -> Flaw {
     names.dedup();
     let help = match nearest(name, names.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("the functions: `has`, {}", listed(names.into_iter())),
+        None => {
+            names.retain(|name| !name.starts_with("get"));
+            let listed = listed(names.into_iter());
+            format!("the functions: `has`, {listed}, and of a timestamp `getHours` and its like")
+        }
     };
     Flaw {
         message: format!("unknown function `{name}`"),
@@ -159,41 +164,54 @@ fn wrong_form(name: &str) -> Flaw {
     }
 }
 
-/// `matches`; of a text that is too long nobody can tell.
+/// `matches`; the automaton gives up where a text asks for the edge of a word that is not ASCII.
 fn matches<'b, 'v>(arguments: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
-    let text = arguments
-        .first()
-        .and_then(|text| text.downcast_ref::<CelString<'_>>());
-    let pattern = arguments
-        .get(1)
-        .and_then(|pattern| pattern.downcast_ref::<Pattern>());
-    match (text, pattern) {
-        (Some(text), Some(Pattern(pattern))) if text.len() <= LONGEST_MATCHED => {
-            Ok(CowVal::owned(CelBool::from(pattern.is_match(text))))
-        }
-        _ => Err(ExecutionError::InternalError(String::new())),
-    }
+    let failed = || ExecutionError::InternalError(String::new());
+    let [text, pattern] = arguments.as_slice() else {
+        return Err(failed());
+    };
+    let text = text.downcast_ref::<CelString<'_>>().ok_or_else(failed)?;
+    let pattern = pattern.downcast_ref::<Pattern>().ok_or_else(failed)?;
+    let found = pattern.is_in(text).map_err(|_| failed())?;
+    Ok(CowVal::owned(CelBool::from(found)))
 }
 
 // === impl Pattern ===
 
 impl Pattern {
     pub(super) fn new(text: &str) -> Result<Self, Flaw> {
-        RegexBuilder::new(text)
-            .size_limit(LARGEST_PATTERN)
-            .build()
-            .map(Self)
-            .map_err(|error| match error {
-                regex::Error::CompiledTooBig(_) => Flaw {
-                    message: format!("the pattern `{text}` is too large"),
-                    help: "repeat less, or write `[a-z]` and `[0-9]` for `\\w` and `\\d`"
-                        .to_owned(),
-                },
-                error => Flaw {
-                    message: format!("`{text}` is no regular expression"),
-                    help: last_line(&error.to_string()),
-                },
-            })
+        let limits = dense::Config::new()
+            .start_kind(StartKind::Unanchored)
+            .unicode_word_boundary(true)
+            .dfa_size_limit(Some(LARGEST_PATTERN))
+            .determinize_size_limit(Some(LARGEST_PATTERN));
+        let states = thompson::Config::new().nfa_size_limit(Some(LARGEST_PATTERN));
+        let built = dense::Builder::new()
+            .configure(limits)
+            .thompson(states)
+            .build(text);
+        built
+            .map(|automaton| Self(Arc::new(automaton)))
+            .map_err(|error| unbuilt(text, &error))
+    }
+
+    fn is_in(&self, text: &str) -> Result<bool, MatchError> {
+        let input = Input::new(text).earliest(true);
+        self.0.try_search_fwd(&input).map(|found| found.is_some())
+    }
+}
+
+/// Why a pattern is none: what its parser says, or else its size.
+fn unbuilt(pattern: &str, error: &dyn Error) -> Flaw {
+    match error.source().and_then(Error::source) {
+        Some(syntax) => Flaw {
+            message: format!("`{pattern}` is no regular expression"),
+            help: last_line(&syntax.to_string()),
+        },
+        None => Flaw {
+            message: format!("the pattern `{pattern}` is too large"),
+            help: "repeat less, or write `[a-z]` and `[0-9]` for `\\w` and `\\d`".to_owned(),
+        },
     }
 }
 

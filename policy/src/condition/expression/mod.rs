@@ -19,11 +19,12 @@ use cel::Value;
 use cel::common::types::CelBool;
 use check::Checked;
 use functions::FUNCTIONS_BUILT;
+use std::fmt;
 use std::sync::Arc;
 use value::Asked;
 
 /// A checked expression.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Expression {
     text: Arc<str>,
     checked: Arc<Checked>,
@@ -71,6 +72,13 @@ impl Expression {
             Some(holds) => Truth::from(*holds.inner()),
             None => Truth::Maybe,
         }
+    }
+}
+
+impl fmt::Debug for Expression {
+    /// Its text: what it has become is long.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Expression").field(&self.text).finish()
     }
 }
 

@@ -5,7 +5,7 @@ use crate::shape::nearest;
 
 /// Something an expression can name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Name {
+pub(super) enum Fact {
     Arguments,
     CallName,
     CallKind,
@@ -34,55 +34,72 @@ pub(super) enum Sort {
     Unknown,
 }
 
-/// The variables, each with what it is as a whole and with its members.
-const VARIABLES: &[(&str, Option<Name>, &[(&str, Name)])] = &[
-    (
-        "call",
-        None,
-        &[
-            ("args", Name::Arguments),
-            ("name", Name::CallName),
-            ("kind", Name::CallKind),
+/// What an expression begins with.
+#[derive(Debug)]
+struct Variable {
+    name: &'static str,
+    /// What it is where no member is named.
+    whole: Option<Fact>,
+    members: &'static [(&'static str, Fact)],
+}
+
+/// The variables.
+const VARIABLES: &[Variable] = &[
+    Variable {
+        name: "call",
+        whole: None,
+        members: &[
+            ("args", Fact::Arguments),
+            ("name", Fact::CallName),
+            ("kind", Fact::CallKind),
         ],
-    ),
-    (
-        "agent",
-        None,
-        &[
-            ("name", Name::AgentName),
-            ("owner", Name::AgentOwner),
-            ("purpose", Name::AgentPurpose),
+    },
+    Variable {
+        name: "agent",
+        whole: None,
+        members: &[
+            ("name", Fact::AgentName),
+            ("owner", Fact::AgentOwner),
+            ("purpose", Fact::AgentPurpose),
         ],
-    ),
-    (
-        "user",
-        Some(Name::User),
-        &[("source", Name::UserSource), ("subject", Name::UserSubject)],
-    ),
-    ("chain", Some(Name::Chain), &[]),
-    (
-        "task",
-        None,
-        &[
-            ("label", Name::TaskLabel),
-            ("untrusted", Name::TaskUntrusted),
+    },
+    Variable {
+        name: "user",
+        whole: Some(Fact::User),
+        members: &[("source", Fact::UserSource), ("subject", Fact::UserSubject)],
+    },
+    Variable {
+        name: "chain",
+        whole: Some(Fact::Chain),
+        members: &[],
+    },
+    Variable {
+        name: "task",
+        whole: None,
+        members: &[
+            ("label", Fact::TaskLabel),
+            ("untrusted", Fact::TaskUntrusted),
         ],
-    ),
-    (
-        "server",
-        None,
-        &[("name", Name::ServerName), ("egress", Name::ServerEgress)],
-    ),
-    (
-        "tool",
-        None,
-        &[
-            ("effect", Name::ToolEffect),
-            ("label", Name::ToolLabel),
-            ("untrusted", Name::ToolUntrusted),
+    },
+    Variable {
+        name: "server",
+        whole: None,
+        members: &[("name", Fact::ServerName), ("egress", Fact::ServerEgress)],
+    },
+    Variable {
+        name: "tool",
+        whole: None,
+        members: &[
+            ("effect", Fact::ToolEffect),
+            ("label", Fact::ToolLabel),
+            ("untrusted", Fact::ToolUntrusted),
         ],
-    ),
-    ("now", Some(Name::Now), &[]),
+    },
+    Variable {
+        name: "now",
+        whole: Some(Fact::Now),
+        members: &[],
+    },
 ];
 
 /// What `type(…)` can be compared with.
@@ -101,7 +118,7 @@ const TYPES: &[&str] = &[
 
 /// Whether it is a variable.
 pub(super) fn is_variable(name: &str) -> bool {
-    VARIABLES.iter().any(|(variable, ..)| *variable == name)
+    VARIABLES.iter().any(|variable| variable.name == name)
 }
 
 /// Whether it is a type.
@@ -110,8 +127,10 @@ pub(super) fn is_type(name: &str) -> bool {
 }
 
 /// What a variable is, or its first member where one is named.
-pub(super) fn resolve(variable: &str, member: Option<&str>) -> Result<Name, Flaw> {
-    let Some((_, whole, members)) = VARIABLES.iter().find(|(known, ..)| *known == variable) else {
+pub(super) fn resolve(variable: &str, member: Option<&str>) -> Result<Fact, Flaw> {
+    let Some(Variable { whole, members, .. }) =
+        VARIABLES.iter().find(|known| known.name == variable)
+    else {
         return Err(unknown(variable));
     };
     let listed = || listed(members.iter().map(|(name, _)| *name));
@@ -137,7 +156,7 @@ pub(super) fn resolve(variable: &str, member: Option<&str>) -> Result<Name, Flaw
 
 /// A name that is none.
 pub(super) fn unknown(name: &str) -> Flaw {
-    let variables = || VARIABLES.iter().map(|(variable, ..)| *variable);
+    let variables = || VARIABLES.iter().map(|variable| variable.name);
     let help = match nearest(name, variables()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("the variables: {}", listed(variables())),
@@ -156,9 +175,9 @@ pub(super) fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
         .join(", ")
 }
 
-// === impl Name ===
+// === impl Fact ===
 
-impl Name {
+impl Fact {
     /// Whether nobody knows it when a list is asked for.
     pub(super) fn is_momentary(self) -> bool {
         matches!(

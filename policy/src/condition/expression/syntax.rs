@@ -5,7 +5,7 @@ use super::check::Step;
 use super::names::Sort;
 use super::number::WHOLE;
 use cel::common::ast::{Expr, IdedExpr, LiteralValue, operators};
-use cel::parser::Parser;
+use cel::parser::PrattParser;
 
 /// The most bytes of an expression.
 const LONGEST: usize = 4 * 1024;
@@ -18,7 +18,7 @@ pub(super) fn parse(text: &str) -> Result<IdedExpr, Flaw> {
             help: "write two rules, or keep lists of names in `args` conditions".to_owned(),
         });
     }
-    Parser::new().parse(text).map_err(|errors| {
+    PrattParser::default().parse(text).map_err(|errors| {
         let first = errors.errors.first();
         let (line, column) = first.map_or((0, 0), |error| error.pos);
         let place = match (line, text.contains('\n')) {
@@ -33,8 +33,11 @@ pub(super) fn parse(text: &str) -> Result<IdedExpr, Flaw> {
     })
 }
 
-/// Errors of the parser go on to list everything that could have stood there instead.
+/// What the parser says, without everything else that could have stood there.
 fn shortened(error: &str) -> String {
+    if error.contains("<EOF>") {
+        return "it ends too early".to_owned();
+    }
     let said = error.split(" expecting ").next().unwrap_or(error);
     said.trim_start_matches("Syntax error: ").to_owned()
 }

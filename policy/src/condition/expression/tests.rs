@@ -134,6 +134,8 @@ fn arguments_are_found_where_they_are() {
             "[1, 2, 3].map(x, x * call.args.amount)[2] == 36",
             "[1, 2, 13].filter(x, x > call.args.amount) == [13]",
             r#"matches(call.args.filter.repo, "^[a-z]+/[a-z]+$")"#,
+            r#"call.args.text.matches("f.$") && !call.args.text.matches("^f") && "".matches("")"#,
+            r#"[1, 2].all(x, call.args.filter.repo.matches(r"\bx/"))"#,
             "min(call.args.amount, 3) == 3 && max([1, 2]) == 2",
         ],
     );
@@ -167,6 +169,7 @@ fn errors_are_maybe() {
             "call.args.missing || false",
             "int(call.args.list) == 1",
             "-call.args.amount == 1",
+            r#""é".matches(r"\be")"#,
         ],
     );
     check(
@@ -247,6 +250,7 @@ fn an_expression_is_its_text() {
     let one = Expression::new("agent.name == \"x\"").unwrap();
     assert_eq!(one.as_str(), "agent.name == \"x\"");
     assert_eq!(one, one.clone());
+    assert_eq!(format!("{one:?}"), r#"Expression("agent.name == \"x\"")"#);
     assert_ne!(one, Expression::new("agent.name == \"y\"").unwrap());
     fn shared<T: Send + Sync + std::fmt::Debug>(_: &T) {}
     shared(&one);

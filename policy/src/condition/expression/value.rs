@@ -1,7 +1,7 @@
 //! What an expression names, handed to the evaluator as it asks: nothing is built that is not asked for.
 
 use super::check::{Checked, Slot, Step};
-use super::names::Name;
+use super::names::Fact;
 use super::number::number;
 use crate::condition::Facts;
 use crate::json::{Json, Kind};
@@ -12,11 +12,17 @@ use cel::context::VariableResolver;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The most that may be read in one evaluation: bytes of arguments, each time they are looked through.
-const FUEL: usize = 256 * 1024;
+/// The most that an evaluation may read, in bytes of arguments that are passed over; all told well under a millisecond.
+const FUEL: usize = 1024 * 1024;
 
-/// What a value costs beside its bytes.
-const PER_VALUE: usize = 100;
+/// What a value costs, in such bytes.
+const VALUE: usize = 600;
+
+/// What a byte of a text costs: it is looked at again by whoever asked for it.
+const PLAIN: usize = 4;
+
+/// What a byte of a text costs that has to be unescaped.
+const ESCAPED: usize = 16;
 
 /// The deepest that arguments may be nested where a whole list or object of them is asked for.
 const DEEPEST: usize = 32;
@@ -40,32 +46,36 @@ impl<'a> Asked<'a> {
         }
     }
 
-    fn fact(&self, name: Name) -> Option<Box<dyn Val + 'a>> {
+    fn fact(&self, fact: Fact) -> Option<Box<dyn Val + 'a>> {
         let Facts {
             request,
             agent,
             class,
             now,
         } = self.facts;
-        Some(match name {
-            Name::Arguments => return self.argument(&[]),
-            Name::CallName => text(target(request.target)?.1),
-            Name::CallKind => text(target(request.target)?.0),
-            Name::AgentName => text(request.agent),
-            Name::AgentOwner => text_or_null(agent.owner.as_deref()),
-            Name::AgentPurpose => text_or_null(agent.purpose.as_deref()),
-            Name::User => request.user.map_or_else(|| Box::new(CelNull) as _, user),
-            Name::UserSource => text(request.user?.source),
-            Name::UserSubject => text(request.user?.subject),
-            Name::Chain => list(request.chain.iter().map(|agent| text(agent)).collect()),
-            Name::TaskLabel => text(request.task.label.name()),
-            Name::TaskUntrusted => boolean(request.task.untrusted),
-            Name::ServerName => text(request.server),
-            Name::ServerEgress => text(class.egress.name()),
-            Name::ToolEffect => text(Effect::name(class.effect)),
-            Name::ToolLabel => text(class.label.name()),
-            Name::ToolUntrusted => boolean(class.untrusted),
-            Name::Now => Box::new(CelInt::from(now.0)),
+        Some(match fact {
+            Fact::Arguments => return self.argument(&[]),
+            Fact::CallName => {
+                let (_, name) = target(request.target)?;
+                self.spend(name.len() * PLAIN)?;
+                text(name)
+            }
+            Fact::CallKind => text(target(request.target)?.0),
+            Fact::AgentName => text(request.agent),
+            Fact::AgentOwner => text_or_null(agent.owner.as_deref()),
+            Fact::AgentPurpose => text_or_null(agent.purpose.as_deref()),
+            Fact::User => request.user.map_or_else(|| Box::new(CelNull) as _, user),
+            Fact::UserSource => text(request.user?.source),
+            Fact::UserSubject => text(request.user?.subject),
+            Fact::Chain => list(request.chain.iter().map(|agent| text(agent)).collect()),
+            Fact::TaskLabel => text(request.task.label.name()),
+            Fact::TaskUntrusted => boolean(request.task.untrusted),
+            Fact::ServerName => text(request.server),
+            Fact::ServerEgress => text(class.egress.name()),
+            Fact::ToolEffect => text(Effect::name(class.effect)),
+            Fact::ToolLabel => text(class.label.name()),
+            Fact::ToolUntrusted => boolean(class.untrusted),
+            Fact::Now => Box::new(CelInt::from(now.0)),
         })
     }
 
@@ -99,13 +109,17 @@ impl<'a> Asked<'a> {
     }
 
     fn value(&self, json: Json<'a>, depth: usize) -> Option<Box<dyn Val + 'a>> {
-        self.spend(PER_VALUE + json.raw().len())?;
+        self.spend(VALUE + json.raw().len())?;
         let deeper = depth + 1;
         Some(match json.kind()? {
             Kind::Null => Box::new(CelNull),
             Kind::Bool => boolean(json.bool()?),
             Kind::Number => number(json.number()?)?,
-            Kind::Text => Box::new(CelString::from(json.text()?)),
+            Kind::Text => {
+                let is_escaped = json.raw().contains(&b'\\');
+                self.spend(json.raw().len() * if is_escaped { ESCAPED } else { PLAIN })?;
+                Box::new(CelString::from(json.text()?))
+            }
             Kind::List | Kind::Object if depth == DEEPEST => return None,
             Kind::List => list(
                 json.items()
@@ -136,7 +150,7 @@ impl VariableResolver for Asked<'_> {
         let at: usize = variable.strip_prefix(Slot::PREFIX)?.parse().ok()?;
         let value = match self.checked.slots.get(at)? {
             Slot::Constant(value) => return Some(CowVal::Borrowed(value.as_ref())),
-            Slot::Fact(name) => self.fact(*name),
+            Slot::Fact(fact) => self.fact(*fact),
             Slot::Argument(path) => self.argument(path),
             Slot::Has(path) => self.has(path),
         };

@@ -129,6 +129,7 @@ fn hosts_in_disguise() {
             ("http://0177.0.0.1/", Maybe),
             ("http://[::ffff:127.0.0.1]/", Maybe),
             ("http://[::127.0.0.1]/", Maybe),
+            ("http://[::ffff:0.0.0.0]/", Maybe),
             ("http://１２７.0.0.1/", Maybe),
             ("http://127。0。0。1/", Maybe),
         ],
