@@ -2,8 +2,11 @@
 //!
 //! No files, no clock, no network: sources come in as text, and what could fail is reported when the
 //! text is read, so that `decide` is total. Read `decide` first; `document` and `shape` turn text into a
-//! checked tree, `compile` turns the tree into a `Policy`, `lint` says what is allowed but unwise.
+//! checked tree, `compile` turns the tree into a `Policy`, `lint` says what is allowed but unwise, `cases` runs
+//! `[[tests]]`, `access` says who can reach what, and `words` says an explanation to people.
 
+pub mod access;
+pub mod cases;
 pub mod compile;
 pub mod condition;
 pub mod decide;
@@ -14,6 +17,7 @@ pub mod keys;
 pub mod lint;
 pub mod model;
 pub mod shape;
+pub mod words;
 
 pub use compile::compile;
 pub use decide::{

@@ -14,6 +14,7 @@ mod identity;
 mod limits;
 mod mrtr;
 mod policy;
+mod policy_cli;
 mod regressions;
 mod reload;
 mod server_requests;

@@ -25,7 +25,8 @@ pub(super) fn run(path: &Path, format: Format) -> ExitCode {
     }
 }
 
-fn human(report: &Report, colour: bool) -> String {
+/// For people, with a count at the end.
+pub(super) fn human(report: &Report, colour: bool) -> String {
     let mistakes = report.human(colour);
     let gap = if mistakes.is_empty() { "" } else { "\n" };
     format!(
@@ -40,7 +41,8 @@ fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{many}")
 }
 
-fn machine(report: &Report) -> Value {
+/// For programs.
+pub(super) fn machine(report: &Report) -> Value {
     let records = report.records();
     let diagnostics = records.iter().map(|record| {
         let places = record.places.iter().map(|place| {

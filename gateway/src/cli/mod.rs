@@ -1,16 +1,20 @@
 //! The command line: one file per command, one match.
 
+mod access;
+mod account;
 mod check;
 mod completions;
 mod demo;
+mod explain;
 mod key;
 mod operator;
 mod schema;
 pub mod serve;
 mod tasks;
+mod test;
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::{assemble, config};
@@ -50,6 +54,18 @@ pub enum Command {
     Serve,
     /// Report every mistake of the configuration at once. Exit codes: 0 none, 1 some.
     Check,
+    /// Say what would be decided of a call, by which rules, and why the others are silent. Exit codes: 0 allow, 3 ask,
+    /// 4 deny, 1 the configuration has mistakes, 2 the call cannot be understood.
+    Explain(explain::Explain),
+    /// Run the `[[tests]]` of the configuration and of files. Exit codes: 0 all pass, 1 some fail or there are
+    /// mistakes.
+    Test {
+        /// Files with `[[tests]]` and nothing else, to run against the configuration.
+        files: Vec<PathBuf>,
+    },
+    /// Say who can reach what, by which rule. Exit codes: 0 done, 1 the configuration has mistakes, 2 a name is
+    /// unknown.
+    Access(access::Access),
     /// Print a JSON Schema of the configuration, for editors.
     Schema,
     /// Start a gateway with sample servers, run two sample agents through it, and show what was recorded.
@@ -118,12 +134,35 @@ pub fn run(cli: &Cli) -> ExitCode {
         ),
         Command::Demo => demo::run(&cli.log),
         Command::Check => check::run(&cli.config, cli.format),
+        Command::Explain(asked) => explain::run(&cli.config, cli.format, asked),
+        Command::Test { files } => test::run(&cli.config, cli.format, files),
+        Command::Access(asked) => access::run(&cli.config, cli.format, asked),
         Command::Schema => schema::run(),
         Command::Key { action: Key::New } => key::new(),
         Command::Key { action: Key::Hash } => key::hash(),
         Command::Tasks { action } => tasks::run(&cli.config, cli.format, action.as_ref()),
         Command::Completions { shell } => completions::run(*shell),
     }
+}
+
+/// What a command was asked cannot be done as it was asked.
+const USAGE: u8 = 2;
+
+/// The configuration, or the exit code after its mistakes have been told.
+fn loaded(file: &Path, format: Format) -> Result<config::Loaded, ExitCode> {
+    config::load(file).map_err(|broken| {
+        match format {
+            Format::Human => eprint!("{}", check::human(&broken.report, false)),
+            Format::Json => print(&format!("{}\n", check::machine(&broken.report))),
+        }
+        ExitCode::FAILURE
+    })
+}
+
+/// Says why a command cannot be done as it was asked.
+fn misused(why: &str) -> ExitCode {
+    eprintln!("hopgate: {why}");
+    ExitCode::from(USAGE)
 }
 
 /// Prints a command's result. A reader that has left, such as `head`, has what it wanted.

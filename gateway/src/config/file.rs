@@ -13,7 +13,7 @@ const BYTES_MOST: u64 = 8 << 20;
 /// # Errors
 ///
 /// Why it cannot be used, without its name.
-pub(super) fn read(path: &Path) -> Result<Zeroizing<String>, String> {
+pub(crate) fn read(path: &Path) -> Result<Zeroizing<String>, String> {
     // Asked before the file is opened: opening a pipe would wait for its writer.
     let facts = std::fs::metadata(path).map_err(|error| error.to_string())?;
     if !facts.is_file() {

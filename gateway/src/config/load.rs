@@ -4,10 +4,12 @@ use super::Config;
 use super::file;
 use super::keys::ROOT;
 use super::resolve::Resolver;
+use crate::identity::now;
 use aws_lc_rs::digest::{Context, SHA256};
+use policy::cases::Case;
 use policy::diagnostic::Span;
 use policy::document::{Document, Table, Value};
-use policy::{Code, Diagnostic, Report, Source, lint, shape};
+use policy::{Code, Diagnostic, Now, Report, Source, cases, lint, shape};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,6 +22,8 @@ const FILES_MOST: usize = 1_000;
 pub struct Loaded {
     /// The configuration.
     pub config: Config,
+    /// `[[tests]]`.
+    pub cases: Vec<Case>,
     /// Warnings only.
     pub report: Report,
 }
@@ -61,12 +65,18 @@ pub fn load(path: &Path) -> Result<Loaded, Broken> {
     let mut report = Report::new(document.sources.clone(), diagnostics);
     match resolved {
         Some(mut config) if report.errors() == 0 => {
-            let warnings = lint::lint(&document, &config.policy);
+            let now = Now(i64::try_from(now()).unwrap_or(i64::MAX));
+            let warnings = lint::lint(&document, &config.policy, now);
+            let (cases, _) = cases::read(&document, &config.policy);
             let known = report.diagnostics().to_vec();
             config.digest = digest(&document.sources);
             config.files = files;
             report = Report::new(document.sources, [known, warnings].concat());
-            Ok(Loaded { config, report })
+            Ok(Loaded {
+                config,
+                cases,
+                report,
+            })
         }
         _ => Err(Broken { report }),
     }

@@ -10,6 +10,7 @@ mod keys;
 mod load;
 mod resolve;
 
+pub(crate) use file::read as read_file;
 pub(crate) use form::duration;
 pub use identity::{Agent, Binding, Identity, Oidc, Spiffe, SpiffeFrom, StaticKey};
 pub(crate) use keys::ROOT;

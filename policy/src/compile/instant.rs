@@ -6,11 +6,24 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::document::{Datum, Value};
 
 /// Seconds since the epoch. A date is its first instant in UTC: at that day the agent is out.
-pub(super) fn instant(value: &Value, diagnostics: &mut Vec<Diagnostic>) -> Option<i64> {
+pub(crate) fn instant(value: &Value, diagnostics: &mut Vec<Diagnostic>) -> Option<i64> {
     let Datum::Date(date) = value.datum else {
         return None;
     };
-    let seconds = match date {
+    let seconds = self::seconds(date);
+    if seconds.is_none() {
+        let message = format!("`{date}` does not say which instant it is");
+        diagnostics.push(
+            Diagnostic::error(Code::InvalidValue, value.span, message)
+                .help("write a date such as `2027-06-30`, or a date and time with an offset such as `2027-06-30T18:00:00Z`"),
+        );
+    }
+    seconds
+}
+
+/// The instant of a date, if it says which one it is.
+pub(crate) fn seconds(date: Datetime) -> Option<i64> {
+    match date {
         Datetime {
             date: Some(date),
             time: None,
@@ -25,21 +38,13 @@ pub(super) fn instant(value: &Value, diagnostics: &mut Vec<Diagnostic>) -> Optio
                 Offset::Z => 0,
                 Offset::Custom { minutes } => i64::from(minutes),
             };
-            Some(days(date) * 86_400 + seconds(time) - minutes * 60)
+            Some(days(date) * 86_400 + of_day(time) - minutes * 60)
         }
         _ => None,
-    };
-    if seconds.is_none() {
-        let message = format!("`{date}` does not say which instant it is");
-        diagnostics.push(
-            Diagnostic::error(Code::InvalidValue, value.span, message)
-                .help("write a date such as `2027-06-30`, or a date and time with an offset such as `2027-06-30T18:00:00Z`"),
-        );
     }
-    seconds
 }
 
-fn seconds(time: Time) -> i64 {
+fn of_day(time: Time) -> i64 {
     i64::from(time.hour) * 3_600
         + i64::from(time.minute) * 60
         + i64::from(time.second.unwrap_or_default())

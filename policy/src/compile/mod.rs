@@ -12,6 +12,7 @@ mod trie;
 
 use std::collections::HashMap;
 
+use crate::cases;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::document::{Document, Entry, Table};
 use crate::keys;
@@ -20,6 +21,7 @@ use crate::shape;
 use group::Groups;
 
 pub use index::Index;
+pub(crate) use instant::{instant, seconds};
 
 type Agents = HashMap<AgentName, Agent>;
 type Servers = HashMap<ServerName, Server>;
@@ -56,7 +58,9 @@ pub fn compile(document: &Document) -> (Policy, Vec<Diagnostic>) {
         diagnostics: &mut diagnostics,
     };
     let rules = reading.rules(root.items("rules"));
-    (Policy::new(agents, servers, rules), diagnostics)
+    let policy = Policy::new(agents, servers, rules);
+    diagnostics.extend(cases::read(document, &policy).1);
+    (policy, diagnostics)
 }
 
 /// One caller must never be two agents.

@@ -43,6 +43,12 @@ impl Outcome {
         }
     }
 
+    /// The outcome of that name.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut all = [Self::Allow, Self::Ask, Self::Deny].into_iter();
+        all.find(|one| one.name() == text)
+    }
+
     /// As written.
     pub fn name(self) -> &'static str {
         match self {

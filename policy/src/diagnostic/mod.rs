@@ -71,6 +71,24 @@ pub enum Code {
     AllowsEverything,
     /// An identity that is no more than a secret somebody holds.
     StaticKeys,
+    /// An allow that a deny, or another allow, covers wholly.
+    Shadowed,
+    /// An allow and a deny of exactly the same.
+    Contradiction,
+    /// A group nobody names.
+    UnusedGroup,
+    /// A wildcard that allows tools which change or destroy something.
+    WildcardEffects,
+    /// A tool nobody has classified, which counts as one that destroys.
+    Unclassified,
+    /// An agent that no rule allows anything.
+    UnreachedAgent,
+    /// An agent whose time is over.
+    Expired,
+    /// An envelope that holds what no rule allows.
+    WideEnvelope,
+    /// A rule that narrows by an argument and so refuses calls without it, too.
+    OptionalArgument,
 }
 
 /// A place and what to say about it.
@@ -143,6 +161,15 @@ impl Code {
             Self::NoExpiry => "no-expiry",
             Self::AllowsEverything => "allows-everything",
             Self::StaticKeys => "static-keys",
+            Self::Shadowed => "shadowed",
+            Self::Contradiction => "contradiction",
+            Self::UnusedGroup => "unused-group",
+            Self::WildcardEffects => "wildcard-effects",
+            Self::Unclassified => "unclassified",
+            Self::UnreachedAgent => "unreached-agent",
+            Self::Expired => "expired",
+            Self::WideEnvelope => "wide-envelope",
+            Self::OptionalArgument => "optional-argument",
         }
     }
 }
@@ -258,6 +285,11 @@ impl Report {
     /// Whether there is nothing to say.
     pub fn is_empty(&self) -> bool {
         self.diagnostics.is_empty()
+    }
+
+    /// Where a span is.
+    pub fn place(&self, span: Span) -> Option<Place<'_>> {
+        record::place_of(&self.sources, span)
     }
 
     /// For people: each mistake with its line underlined.

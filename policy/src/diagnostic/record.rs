@@ -44,6 +44,11 @@ pub(super) fn records<'a>(sources: &'a [Source], diagnostics: &'a [Diagnostic]) 
         .collect()
 }
 
+/// Where a span is, with nothing to say about it.
+pub(super) fn place_of(sources: &[Source], span: Span) -> Option<Place<'_>> {
+    Some(place(sources.get(span.source)?, span, ""))
+}
+
 fn record<'a>(sources: &'a [Source], diagnostic: &'a Diagnostic) -> Record<'a> {
     let places = diagnostic.labels.iter().filter_map(|label| {
         let source = sources.get(label.span.source)?;

@@ -2,6 +2,7 @@
 
 mod forms;
 mod server;
+mod test;
 
 use crate::condition::argument::{ARGUMENT, PATH};
 use crate::condition::during::DURING;
@@ -10,6 +11,7 @@ use forms::{AGENTS as AGENT_NAMES, IDENTITY, SCOPE, SENTENCE, SUBJECT, TITLE, TO
 
 pub use forms::{DURATION, PATTERN, duration};
 pub use server::SERVER;
+pub use test::TEST;
 
 /// `{ source = "…", subject = "…", claims = { … } }` of an agent's `identity`.
 pub const CLAIMED: &[Key] = &[
@@ -265,4 +267,8 @@ pub const GROUPS: Key = Key::new(
     "Agents, tools or users under one name; rules and envelopes say `@NAME`.",
 );
 /// `[[tests]]`.
-pub const TESTS: Key = Key::later("tests");
+pub const TESTS: Key = Key::new(
+    "tests",
+    Shape::Rows(TEST),
+    "Calls and what must be decided of them; `hopgate test` runs them.",
+);

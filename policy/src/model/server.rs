@@ -114,6 +114,11 @@ impl Shelf {
         }
     }
 
+    /// Whether nothing is said of anything.
+    pub fn is_empty(&self) -> bool {
+        self.exact.is_empty() && self.patterns.is_empty()
+    }
+
     /// Whether anything is said of this name.
     pub fn knows(&self, name: &str) -> bool {
         let by_pattern = || self.patterns.iter().any(|(one, _)| one.matches(name));
@@ -136,6 +141,13 @@ impl Shelf {
             egress: own.egress.or(gravest.egress),
             untrusted: own.untrusted.or(gravest.untrusted),
         }
+    }
+
+    /// Each entry by its name or pattern.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&str, Said)> {
+        let exact = self.exact.iter().map(|(name, said)| (&**name, *said));
+        let patterns = self.patterns.iter();
+        exact.chain(patterns.map(|(pattern, said)| (pattern.as_str(), *said)))
     }
 
     fn all(&self) -> impl Iterator<Item = &Said> {

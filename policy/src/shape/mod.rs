@@ -7,7 +7,7 @@ mod tests;
 mod walk;
 
 pub use schema::{Node, schema};
-pub(crate) use suggest::nearest;
+pub use suggest::nearest;
 pub use walk::{check, check_entry};
 
 /// One key of a table.
@@ -69,6 +69,8 @@ pub enum Shape {
     Texts(Form),
     /// A table of free keys of some form, each with a table of these keys.
     Map(Form, &'static [Key]),
+    /// A table of anything.
+    Free,
     /// `[[…]]`.
     Rows(&'static [Key]),
     /// This, or a table with these keys.

@@ -91,6 +91,7 @@ fn shape(of: &Shape) -> Vec<(&'static str, Node)> {
         ],
         Shape::TableLater(inner, _) => shape(inner),
         Shape::OrTable(inner, keys) => either(shape(inner), table(keys)),
+        Shape::Free => vec![("type", text("object"))],
         Shape::Unbuilt => Vec::new(),
     }
 }

@@ -1,7 +1,7 @@
 //! "Did you mean …": the nearest of the known names.
 
 /// The known name that is nearest to what was written, if any is near.
-pub(crate) fn nearest<'a>(written: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(written: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let written = written.to_ascii_lowercase();
     let longest = written.chars().count().max(3) / 3;
     known

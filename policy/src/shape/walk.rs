@@ -78,7 +78,7 @@ impl Walk {
     fn value(&mut self, shape: &Shape, value: &Value) {
         match (shape, &value.datum) {
             (Shape::Bool, Datum::Bool(_)) | (Shape::True, Datum::Bool(true)) => {}
-            (Shape::Unbuilt, _) => {}
+            (Shape::Unbuilt, _) | (Shape::Free, Datum::Table(_)) => {}
             (Shape::True, Datum::Bool(false)) => self.out.push(
                 Diagnostic::error(
                     Code::InvalidValue,
@@ -298,7 +298,9 @@ fn words(shape: &Shape) -> &'static str {
         Shape::OneOrMany(inner) | Shape::TableLater(inner, _) | Shape::OrTable(inner, _) => {
             words(inner)
         }
-        Shape::Table(_) | Shape::Names(_) | Shape::Texts(_) | Shape::Map(..) => "a table",
+        Shape::Table(_) | Shape::Names(_) | Shape::Texts(_) | Shape::Map(..) | Shape::Free => {
+            "a table"
+        }
         Shape::Rows(_) => "a list of tables",
         Shape::Unbuilt => "nothing",
     }

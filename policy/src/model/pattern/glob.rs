@@ -131,6 +131,28 @@ pub(in crate::model) fn overlap(a: &[Token], b: &[Token]) -> bool {
     false
 }
 
+/// Whether all that matches `b` surely matches `a`: a run of `b` is a letter that only runs of `a` swallow. It may say
+/// no where only the literals around a run would tell.
+pub(in crate::model) fn covers(a: &[Token], b: &[Token]) -> bool {
+    let mut here = Places([0; WORDS]);
+    here.enter(0, a);
+    for wanted in b {
+        let mut next = Places([0; WORDS]);
+        for place in here.iter() {
+            match (a.get(place), wanted) {
+                (Some(Token::Byte(own)), Token::Byte(byte)) if own == byte => {
+                    next.enter(place + 1, a);
+                }
+                (Some(Token::DeepRun), _) | (Some(Token::Run), Token::Run) => next.enter(place, a),
+                (Some(Token::Run), Token::Byte(byte)) if *byte != b'/' => next.enter(place, a),
+                _ => {}
+            }
+        }
+        here = next;
+    }
+    here.iter().any(|place| place == a.len())
+}
+
 /// Runs of more than one star mean any run.
 fn tokens(text: &str) -> Vec<Token> {
     let mut tokens = Vec::with_capacity(text.len());

@@ -121,6 +121,16 @@ impl Pattern {
         })
     }
 
+    /// The pattern that means all of one kind on a server whose names match the glob.
+    pub(crate) fn of(server: &str, kind: Kind, names: &str) -> Option<Self> {
+        let fits = names.len() <= glob::LONGEST && well_formed(server);
+        fits.then(|| Self {
+            text: format!("{server}/{}{names}", kind.prefix()).into(),
+            kind,
+            shape: Shape::On(server.into(), Glob::new(names)),
+        })
+    }
+
     /// As it was written.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -202,6 +212,20 @@ impl Pattern {
         match (self.names_on(server, kind), other.names_on(server, kind)) {
             (Some(a), Some(b)) => glob::overlap(&a, &b),
             _ => false,
+        }
+    }
+
+    /// Whether it surely matches all that the other matches.
+    pub fn covers(&self, other: &Self) -> bool {
+        let kind = self.kind == Kind::All || self.kind == other.kind;
+        kind && glob::covers(&self.whole(), &other.whole())
+    }
+
+    /// The glob over whole written names.
+    fn whole(&self) -> Vec<glob::Token> {
+        match &self.shape {
+            Shape::On(server, _) => self.names_on(server, self.kind).unwrap_or_default(),
+            Shape::Anywhere(whole) => whole.tokens(),
         }
     }
 

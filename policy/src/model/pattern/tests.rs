@@ -96,3 +96,69 @@ fn many_stars_take_no_time() {
     let name = "a".repeat(5_000);
     assert!(!pattern.matches("s", Target::Tool(&name)));
 }
+
+#[test]
+fn what_covers_matches_all_that_the_other_matches() {
+    let all = [
+        "**",
+        "*/**",
+        "s/**",
+        "s/*",
+        "s/get_*",
+        "s/*_x",
+        "s/get_x",
+        "s/g*t_*",
+        "s/resource:**",
+        "s/resource:a/*",
+        "s/resource:a/b",
+        "s/prompt:*",
+        "t/*",
+        "*/get_*",
+        "t/get_x",
+        "s/a/b",
+    ];
+    let names = ["get_x", "get_", "a_x", "got_y", "a/b", "x", "a/b/c", ""];
+    let mut covered = 0;
+    for (a, b) in all.iter().flat_map(|a| all.iter().map(move |b| (a, b))) {
+        let (one, other) = (Pattern::new(a).unwrap(), Pattern::new(b).unwrap());
+        if !one.covers(&other) {
+            continue;
+        }
+        covered += 1;
+        for (server, name) in ["s", "t"].iter().flat_map(|s| names.map(|name| (s, name))) {
+            for target in [
+                Target::Tool(name),
+                Target::Resource(name),
+                Target::Prompt(name),
+            ] {
+                let slips = other.matches(server, target) && !one.matches(server, target);
+                assert!(!slips, "{a} does not cover {b} at {server} {target:?}");
+            }
+        }
+    }
+    assert!(covered > 40, "{covered}");
+    for (a, b) in [
+        ("**", "s/resource:**"),
+        ("s/**", "s/prompt:a"),
+        ("s/*", "s/get_*"),
+        ("s/g*t_*", "s/get_*"),
+        ("*/get_*", "t/get_x"),
+        ("s/resource:**", "s/resource:a/*"),
+    ] {
+        assert!(
+            Pattern::new(a).unwrap().covers(&Pattern::new(b).unwrap()),
+            "{a} {b}"
+        );
+    }
+    for (a, b) in [
+        ("s/*", "s/**"),
+        ("s/*", "s/a/b"),
+        ("s/get_*", "s/*"),
+        ("s/*", "s/prompt:*"),
+    ] {
+        assert!(
+            !Pattern::new(a).unwrap().covers(&Pattern::new(b).unwrap()),
+            "{a} {b}"
+        );
+    }
+}
