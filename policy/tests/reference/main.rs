@@ -7,6 +7,7 @@
 
 mod agreement;
 mod chance;
+mod condition;
 mod dice;
 mod engine;
 mod glob;
