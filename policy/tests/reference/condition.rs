@@ -209,7 +209,7 @@ impl Argument {
         let test = match dice.roll(4) {
             0 => Some(Test::Is(1 + i64::try_from(dice.roll(3)).unwrap())),
             1 => Some(Test::Between(1, 1 + i64::try_from(dice.roll(3)).unwrap())),
-            2 => Some(Test::Like(dice.pick(&["a*", "*b", "**", "x"][..]))),
+            2 => Some(Test::Like(dice.pick::<&str>(&["a*", "*b", "**", "x"]))),
             _ => None,
         };
         let said = match test {
@@ -248,7 +248,7 @@ pub(crate) fn arguments(dice: &mut Dice) -> Option<Vec<(&'static str, Given)>> {
         let value = match dice.roll(6) {
             0 => continue,
             1 => Given::Null,
-            2 | 3 => Given::Text(dice.pick(&["a", "ab", "b/b", "3", ""][..])),
+            2 | 3 => Given::Text(dice.pick::<&str>(&["a", "ab", "b/b", "3", ""])),
             _ => Given::Number(i64::try_from(dice.roll(5)).unwrap()),
         };
         given.push((name, value));
