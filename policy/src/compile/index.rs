@@ -53,17 +53,18 @@ impl Index {
             }
             index.envelopes.insert(name.clone(), shelf);
         }
-        // Rules for the same agents share a shelf: a rule for a thousand of them is kept once.
-        let mut audiences: HashMap<&[AgentName], usize> = HashMap::new();
+        // Rules with the same list of agents share a shelf: a rule for a thousand of them is kept once. Which list it is
+        // its place tells; to compare a thousand names for each rule would cost more than all else.
+        let mut audiences: HashMap<*const AgentName, usize> = HashMap::new();
         for (number, rule) in rules.iter().enumerate().filter(|(_, rule)| wanted(rule)) {
             let Some(named) = &rule.agents else {
                 index.all.put_rule(rule, number);
                 continue;
             };
-            let shelf = *audiences.entry(named).or_insert_with(|| {
+            let shelf = *audiences.entry(named.as_ptr()).or_insert_with(|| {
                 let fresh = index.shelves.len();
                 index.shelves.push(Shelf::default());
-                for agent in named {
+                for agent in named.iter() {
                     index.agents.entry(agent.clone()).or_default().push(fresh);
                 }
                 fresh

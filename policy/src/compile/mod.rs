@@ -56,6 +56,7 @@ pub fn compile(document: &Document) -> (Policy, Vec<Diagnostic>) {
         agents: &agents,
         servers: &servers,
         diagnostics: &mut diagnostics,
+        audiences: HashMap::new(),
     };
     let rules = reading.rules(root.items("rules"));
     let policy = Policy::new(agents, servers, rules);

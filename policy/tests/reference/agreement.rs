@@ -2,7 +2,7 @@
 
 use crate::chance;
 use crate::dice::Dice;
-use crate::engine::{Asked, NOW, answer, compiled};
+use crate::engine::{Asked, answer, compiled};
 use crate::judge::Judge;
 use crate::world::{Outcome, Question, World};
 use policy::{Decision, Policy};
@@ -71,7 +71,10 @@ fn compare(world: &World, policy: &Policy, question: &Question, tally: &mut Tall
         shadow: false,
     };
     let asked = Asked::new(question);
-    let (ours, theirs) = (judge.answer(), answer(policy, &asked.request()));
+    let (ours, theirs) = (
+        judge.answer(),
+        answer(policy, &asked.request(), asked.now()),
+    );
     assert_eq!(theirs, ours, "{question:?}\n{}", world.text());
     match ours.outcome {
         Outcome::Allow => tally.allowed += 1,
@@ -83,7 +86,7 @@ fn compare(world: &World, policy: &Policy, question: &Question, tally: &mut Tall
     tally.hidden += usize::from(ours.outcome == Outcome::Deny && !ours.visible);
 
     let counted = world.rules.iter().any(|rule| rule.shadow) && judge.unknown().is_none();
-    let shadow = policy::shadow(policy, &asked.request(), NOW);
+    let shadow = policy::shadow(policy, &asked.request(), asked.now());
     assert_eq!(shadow.is_some(), counted, "{question:?}");
     if let Some(shadow) = shadow {
         let theirs = Judge {
@@ -114,7 +117,10 @@ fn compare(world: &World, policy: &Policy, question: &Question, tally: &mut Tall
 /// in an envelope does not.
 fn opening(policy: &Policy, judge: &Judge<'_>, asked: &Asked<'_>, visible: bool) {
     let request = asked.opening();
-    let open = matches!(policy::decide(policy, &request, NOW), Decision::Allow(_));
+    let open = matches!(
+        policy::decide(policy, &request, asked.now()),
+        Decision::Allow(_)
+    );
     assert_eq!(open, policy::visible(policy, &request), "{request:?}");
     assert!(open || !visible, "{request:?}\n{}", judge.world.text());
     let none = judge.unknown().is_some()

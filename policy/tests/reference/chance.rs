@@ -1,5 +1,6 @@
 //! Random worlds and questions, made so that they meet: few names, many patterns over them.
 
+use crate::condition::{self, Conditions};
 use crate::dice::Dice;
 use crate::world::{After, Agent, Group, Question, Rule, Said, Says, Server, Thing, World};
 
@@ -78,6 +79,8 @@ pub(crate) fn question(dice: &mut Dice) -> Question {
             3 => Thing::Client((*dice.pick(&KINDS)).to_owned()),
             _ => Thing::Tool((*dice.pick(&TOOLS)).to_owned()),
         },
+        arguments: condition::arguments(dice),
+        now: i64::try_from(dice.roll(4_000_000_000)).unwrap(),
     }
 }
 
@@ -199,6 +202,7 @@ pub(crate) fn rule(dice: &mut Dice, number: usize) -> Rule {
                 untrusted: None,
             },
         }),
+        conditions: Conditions::random(dice),
         requires: match says {
             Says::Allow if dice.once_in(4) => vec![(*dice.pick(&SCOPES)).to_owned()],
             _ => Vec::new(),

@@ -1,18 +1,18 @@
 //! The engine, asked the same questions.
 
+use crate::condition;
 use crate::world::{Answer, EFFECTS, LABELS, Outcome, Question, Thing};
+use policy::json::Json;
 use policy::model::{Effect, Label, Touched};
 use policy::{Decision, Document, Now, Policy, Reason, Report, Request, Source, Target, User};
 use std::sync::Arc;
-
-/// An instant; nothing here asks for another.
-pub(crate) const NOW: Now = Now(1_800_000_000);
 
 /// A question in the engine's own words.
 pub(crate) struct Asked<'a> {
     question: &'a Question,
     chain: Vec<Arc<str>>,
     scopes: Vec<Box<str>>,
+    arguments: Option<String>,
 }
 
 /// The policy of a text that has no mistakes.
@@ -33,8 +33,8 @@ pub(crate) fn compiled(text: &str) -> Policy {
 }
 
 /// What the engine answers.
-pub(crate) fn answer(policy: &Policy, request: &Request<'_>) -> Answer {
-    let decision = policy::decide(policy, request, NOW);
+pub(crate) fn answer(policy: &Policy, request: &Request<'_>, now: Now) -> Answer {
+    let decision = policy::decide(policy, request, now);
     let mut answer = Answer {
         outcome: Outcome::Deny,
         reason: "",
@@ -77,6 +77,7 @@ impl<'a> Asked<'a> {
     pub(crate) fn new(question: &'a Question) -> Self {
         Self {
             question,
+            arguments: question.arguments.as_deref().map(condition::json),
             chain: question
                 .chain
                 .iter()
@@ -106,8 +107,15 @@ impl<'a> Asked<'a> {
             },
             server: &question.server,
             target: target(&question.thing),
-            arguments: None,
+            arguments: self
+                .arguments
+                .as_ref()
+                .map(|text| Json::new(text.as_bytes())),
         }
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        Now(self.question.now)
     }
 
     /// The question whether anything of the server can be reached.

@@ -2,11 +2,10 @@
 
 use crate::chance;
 use crate::dice::Dice;
-use crate::engine::{Asked, NOW, answer, compiled};
+use crate::engine::{Asked, answer, compiled};
 use crate::judge::{Judge, Moment};
 use crate::world::{Outcome, Question, Says, World};
-use policy::json::Json;
-use policy::{Decision, Explanation, Now, Policy, Request};
+use policy::{Decision, Explanation, Policy};
 
 /// Random worlds, each with so many questions.
 fn each(seed: u64, worlds: usize, mut meet: impl FnMut(&mut Dice, &World, &Policy, Question)) {
@@ -34,15 +33,12 @@ fn what_is_hidden_is_refused_whatever_comes_with_the_call() {
                 scopes: chance.scopes,
                 label: chance.label,
                 untrusted: chance.untrusted,
+                arguments: chance.arguments,
+                now: chance.now,
                 ..question.clone()
             };
             let other = Asked::new(&other);
-            let arguments = [&b"{}"[..], b"{\"a\":1}", b"null", b""][dice.roll(4)];
-            let request = Request {
-                arguments: (!dice.once_in(2)).then(|| Json::new(arguments)),
-                ..other.request()
-            };
-            let now = Now(i64::try_from(dice.roll(4_000_000_000)).unwrap());
+            let (request, now) = (other.request(), other.now());
             assert_eq!(
                 policy::visible(policy, &request),
                 visible,
@@ -75,16 +71,19 @@ fn counted_rules_change_nothing() {
         let without = compiled(&without.text());
         let asked = Asked::new(&question);
         assert_eq!(
-            answer(policy, &asked.request()),
-            answer(&without, &asked.request()),
+            answer(policy, &asked.request(), asked.now()),
+            answer(&without, &asked.request(), asked.now()),
             "{question:?}\n{}",
             world.text()
         );
         assert_eq!(
-            answer(policy, &asked.opening()),
-            answer(&without, &asked.opening())
+            answer(policy, &asked.opening(), asked.now()),
+            answer(&without, &asked.opening(), asked.now())
         );
-        assert_eq!(policy::shadow(&without, &asked.request(), NOW), None);
+        assert_eq!(
+            policy::shadow(&without, &asked.request(), asked.now()),
+            None
+        );
         counted += 1;
     });
     assert!(counted > 500, "{counted}");
@@ -101,8 +100,8 @@ fn an_explanation_tells_what_was_decided() {
         };
         let asked = Asked::new(&question);
         let request = asked.request();
-        let told = policy::explain(policy, &request, NOW);
-        let decided = policy::decide(policy, &request, NOW);
+        let told = policy::explain(policy, &request, asked.now());
+        let decided = policy::decide(policy, &request, asked.now());
         assert_eq!(format!("{:?}", told.decision), format!("{decided:?}"));
         if judge.unknown().is_some() {
             assert!(told.rules.is_empty() && told.outside.is_empty());

@@ -36,6 +36,11 @@ pub(crate) struct Judge<'a> {
     pub(crate) shadow: bool,
 }
 
+/// What is known for sure.
+pub(crate) fn yes(holds: bool) -> Known {
+    if holds { Known::Yes } else { Known::No }
+}
+
 /// Whether a pattern speaks of a thing.
 pub(crate) fn speaks_of(pattern: &str, server: &str, thing: &Thing) -> bool {
     let behind = pattern.split_once('/').map_or("", |(_, behind)| behind);
@@ -190,48 +195,41 @@ impl<'a> Judge<'a> {
             .unwrap()
     }
 
-    /// Each condition, cheap ones first: a rule says which of them kept it silent. The later ones (`during`, `args`,
-    /// `when`) belong at the end.
+    /// Each condition, cheap ones first: a rule says which of them kept it silent.
     pub(crate) fn conditions(&self, rule: &Rule, moment: Moment) -> Vec<(&'static str, Known)> {
-        let yes = |holds: bool| if holds { Known::Yes } else { Known::No };
-        let now = |holds: bool| match moment {
-            Moment::Call => yes(holds),
-            Moment::List => Known::Maybe,
-        };
+        let class = || self.class();
         let after = rule.after.map(|after| {
             let label = after.label.is_none_or(|least| self.question.label >= least);
             let untrusted = after
                 .untrusted
                 .is_none_or(|wanted| self.question.untrusted == wanted);
-            now(label && untrusted)
+            match moment {
+                Moment::Call => yes(label && untrusted),
+                Moment::List => Known::Maybe,
+            }
         });
+        let [during, args, when] = match moment {
+            Moment::Call => rule.conditions.call(self),
+            Moment::List => rule.conditions.list(self),
+        };
+        let agents = rule.agents.as_ref().is_none_or(|list| self.acting(list));
+        let users = rule.users.as_ref().is_none_or(|list| self.for_one_of(list));
+        let tools = rule.tools.as_ref().is_none_or(|list| self.named(list));
+        let effects = rule
+            .effects
+            .as_ref()
+            .is_none_or(|list| list.contains(&class().effect));
+        let egress = rule.egress.is_none_or(|egress| egress == class().egress);
         vec![
-            (
-                "agents",
-                yes(rule.agents.as_ref().is_none_or(|list| self.acting(list))),
-            ),
-            (
-                "on_behalf_of",
-                yes(rule.users.as_ref().is_none_or(|list| self.for_one_of(list))),
-            ),
-            (
-                "tools",
-                yes(rule.tools.as_ref().is_none_or(|list| self.named(list))),
-            ),
-            (
-                "effects",
-                yes(rule
-                    .effects
-                    .as_ref()
-                    .is_none_or(|list| list.contains(&self.class().effect))),
-            ),
-            (
-                "egress",
-                yes(rule
-                    .egress
-                    .is_none_or(|egress| egress == self.class().egress)),
-            ),
+            ("agents", yes(agents)),
+            ("on_behalf_of", yes(users)),
+            ("tools", yes(tools)),
+            ("effects", yes(effects)),
+            ("egress", yes(egress)),
             ("after", after.unwrap_or(Known::Yes)),
+            ("during", during),
+            ("args", args),
+            ("when", when),
         ]
     }
 

@@ -31,6 +31,12 @@ const NARROWINGS: [(&str, Narrowing); 12] = [
         rule.effects = rule.effects.take().or(other.effects);
         rule.egress = rule.egress.or(other.egress);
         rule.after = rule.after.or(other.after);
+        let (own, more) = (&mut rule.conditions, other.conditions);
+        own.during = own.during.take().or(more.during);
+        own.when = own.when.or(more.when);
+        if own.args.is_empty() {
+            own.args = more.args;
+        }
         Some(())
     }),
     ("an allow that requires a scope", |dice, world| {
@@ -41,12 +47,15 @@ const NARROWINGS: [(&str, Narrowing); 12] = [
     ("a deny or ask with fewer conditions", |dice, world| {
         let at = a_rule(dice, world, false)?;
         let rule = &mut world.rules[at];
-        match dice.roll(6) {
+        match dice.roll(9) {
             0 => rule.agents = None,
             1 => rule.users = None,
             2 => rule.tools = None,
             3 => rule.effects = None,
             4 => rule.egress = None,
+            5 => rule.conditions.during = None,
+            6 => rule.conditions.args.clear(),
+            7 => rule.conditions.when = None,
             _ => rule.after = None,
         }
         Some(())
@@ -119,12 +128,21 @@ fn add(dice: &mut Dice, world: &mut World, says: Says) {
 }
 
 fn outcome(policy: &Policy, question: &Question) -> Outcome {
-    answer(policy, &Asked::new(question).request()).outcome
+    answer(
+        policy,
+        &Asked::new(question).request(),
+        Asked::new(question).now(),
+    )
+    .outcome
 }
 
 fn opens(policy: &Policy, question: &Question) -> bool {
     matches!(
-        policy::decide(policy, &Asked::new(question).opening(), crate::engine::NOW),
+        policy::decide(
+            policy,
+            &Asked::new(question).opening(),
+            Asked::new(question).now()
+        ),
         Decision::Allow(_)
     )
 }
@@ -231,7 +249,11 @@ fn nothing_that_comes_with_a_call_widens_an_envelope() {
                     chain,
                     ..chance::question(&mut dice)
                 };
-                let got = answer(&policy, &Asked::new(&other).request());
+                let got = answer(
+                    &policy,
+                    &Asked::new(&other).request(),
+                    Asked::new(&other).now(),
+                );
                 assert_eq!(
                     (got.outcome, got.visible),
                     (Outcome::Deny, false),
@@ -275,9 +297,10 @@ fn no_order_matters() {
         for _ in 0..60 {
             let question = chance::question(&mut dice);
             let asked = Asked::new(&question);
-            let answers = [&one, &other].map(|policy| answer(policy, &asked.request()));
+            let answers =
+                [&one, &other].map(|policy| answer(policy, &asked.request(), asked.now()));
             assert_eq!(answers[0], answers[1], "{question:?}\n{}", world.text());
-            let opened = [&one, &other].map(|policy| answer(policy, &asked.opening()));
+            let opened = [&one, &other].map(|policy| answer(policy, &asked.opening(), asked.now()));
             assert_eq!(opened[0], opened[1], "{question:?}\n{}", world.text());
         }
     }

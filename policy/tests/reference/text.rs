@@ -70,6 +70,7 @@ fn rule(rule: &Rule) -> String {
     if let Some(after) = rule.after {
         let _ = writeln!(out, "after = {{ {} }}", task(after));
     }
+    out += &rule.conditions.text();
     if !rule.requires.is_empty() {
         let _ = writeln!(out, "requires = {}", strings(&rule.requires));
     }

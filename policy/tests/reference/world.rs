@@ -1,5 +1,7 @@
 //! A policy in plain lists, and questions about it. Everything is text or a rank; nothing is compiled.
 
+use crate::condition::{Conditions, Given};
+
 /// What a tool does, the gravest last.
 pub(crate) const EFFECTS: [&str; 4] = ["read", "write", "persist", "destroy"];
 /// What data is worth, the highest last.
@@ -60,6 +62,7 @@ pub(crate) struct Rule {
     pub(crate) effects: Option<Vec<usize>>,
     pub(crate) egress: Option<usize>,
     pub(crate) after: Option<After>,
+    pub(crate) conditions: Conditions,
     pub(crate) says: Says,
     pub(crate) requires: Vec<String>,
     pub(crate) message: Option<String>,
@@ -91,6 +94,9 @@ pub(crate) struct Question {
     pub(crate) untrusted: bool,
     pub(crate) server: String,
     pub(crate) thing: Thing,
+    pub(crate) arguments: Option<Vec<(&'static str, Given)>>,
+    /// Seconds since the epoch.
+    pub(crate) now: i64,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -145,6 +151,19 @@ impl World {
                 self.any(members(group.unwrap()), members, holds)
             }
         })
+    }
+}
+
+// === impl Question ===
+
+impl Question {
+    /// The value of an argument.
+    pub(crate) fn given(&self, name: &str) -> Option<&Given> {
+        let given = self.arguments.as_ref()?.iter();
+        given
+            .filter(|(own, _)| *own == name)
+            .map(|(_, value)| value)
+            .next()
     }
 }
 
