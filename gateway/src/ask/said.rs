@@ -1,5 +1,6 @@
 //! One message: its bytes, where its parts are, which method and which era.
 
+use super::Context;
 use crate::pipeline::Refusal;
 use adapters::wire::revision::{Era, Revision};
 use adapters::wire::scan::Bounds;
@@ -68,20 +69,30 @@ impl Said {
     ///
     /// A method outside the table, a request in a notification's dress, a header that contradicts the body, a response
     /// in an era without them.
-    pub(super) fn check(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+    pub(super) fn check(&self, context: &Context) -> Result<(), Refusal> {
         self.check_dress()?;
         if self.era == Era::Modern {
-            super::mirror::check(self, headers)?;
+            super::mirror::check(self, &context.headers)?;
         }
         let answers = matches!(self.class(), Class::Result | Class::Error);
-        let known = self
-            .method
-            .is_some_and(|method| method.from_client() && method.exists_in(self.era));
+        let known = match self.method {
+            Some(method) => method.from_client() && method.exists_in(self.era),
+            // Of a request it is said later: who reaches nothing here must not learn what is known here.
+            None => self.class() == Class::Request || self.classified(context),
+        };
         match self.class() {
             _ if known || answers => Ok(()),
             Class::Request => Err(Refusal::MethodUnknown),
             _ => Err(Refusal::Invalid("a notification of an unknown method")),
         }
+    }
+
+    /// Whether the operator has said what this method does, which no revision knows.
+    pub(crate) fn classified(&self, context: &Context) -> bool {
+        let server = context.snapshot.config.policy.server(&context.name);
+        self.text(Member::Method)
+            .zip(server)
+            .is_some_and(|(method, server)| server.methods.knows(&method))
     }
 
     /// The raw bytes of one member.

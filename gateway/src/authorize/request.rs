@@ -21,6 +21,7 @@ pub(super) enum Target<'a> {
     Tool(Cow<'a, str>),
     Resource(Cow<'a, str>),
     Prompt(Cow<'a, str>),
+    Method(Cow<'a, str>),
     Server,
 }
 
@@ -28,7 +29,8 @@ pub(super) enum Target<'a> {
 ///
 /// # Errors
 ///
-/// [`Refusal::ParamMissing`] where the message does not name its target.
+/// [`Refusal::ParamMissing`] where the message does not name its target, [`Refusal::MethodUnknown`] where nobody has said
+/// what its method does.
 pub(super) fn target(bound: &Bound) -> Result<Target<'_>, Refusal> {
     let said = match bound.asked().ask() {
         Ask::Listen | Ask::End => return Ok(Target::Server),
@@ -37,8 +39,12 @@ pub(super) fn target(bound: &Bound) -> Result<Target<'_>, Refusal> {
     if matches!(said.class(), Class::Result | Class::Error) {
         return Ok(Target::Server);
     }
-    // What is in no table was refused before it came here; it stays refused.
-    let method = said.method.ok_or(Refusal::MethodUnknown)?;
+    let Some(method) = said.method else {
+        // What no table has is refused unless the operator has said what it does.
+        let known = said.classified(bound.asked().context());
+        let name = said.text(Member::Method).filter(|_| known);
+        return name.map(Target::Method).ok_or(Refusal::MethodUnknown);
+    };
     match method {
         Method::ToolsCall => named(said, Member::Name, "params.name").map(Target::Tool),
         Method::PromptsGet => named(said, Member::Name, "params.name").map(Target::Prompt),
@@ -121,6 +127,7 @@ impl<'a> Target<'a> {
             Self::Tool(name) => policy::Target::Tool(name),
             Self::Resource(uri) => policy::Target::Resource(uri),
             Self::Prompt(name) => policy::Target::Prompt(name),
+            Self::Method(name) => policy::Target::Method(name),
             Self::Server => policy::Target::Server,
         }
     }
@@ -128,11 +135,15 @@ impl<'a> Target<'a> {
     /// What a call of it touches; what only asks about it touches nothing.
     pub(super) fn touches(&self, bound: &Bound, sight: Sight<'_>) -> Option<model::Class> {
         let method = bound.asked().said().and_then(|said| said.method);
-        let calls = matches!(
+        let asks = matches!(
             method,
-            Some(Method::ToolsCall | Method::ResourcesRead | Method::PromptsGet)
+            Some(Method::ResourcesSubscribe | Method::ResourcesUnsubscribe)
         );
-        calls.then(|| sight.class(self.as_policy())).flatten()
+        match self {
+            Self::Server => None,
+            _ if asks => None,
+            _ => sight.class(self.as_policy()),
+        }
     }
 
     /// What the caller learns: nothing more than that what it cannot see is unknown.
@@ -163,6 +174,7 @@ impl<'a> Target<'a> {
                 Self::Tool(name) => Refusal::ToolUnknown(name.into_owned()),
                 Self::Resource(uri) => Refusal::ResourceUnknown(uri.into_owned()),
                 Self::Prompt(name) => Refusal::PromptUnknown(name.into_owned()),
+                Self::Method(_) => Refusal::MethodUnknown,
                 Self::Server => Refusal::ServerUnknown,
             },
         }

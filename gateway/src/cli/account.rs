@@ -87,6 +87,7 @@ impl Account<'_> {
             (_, Target::Tool(name)) => format!("Unknown tool: {name}"),
             (_, Target::Prompt(name)) => format!("Unknown prompt: {name}"),
             (_, Target::Resource(_)) => "Resource not found".to_owned(),
+            (_, Target::Method(_)) => "Method not found".to_owned(),
             (_, Target::Client(_) | Target::Server) => {
                 "nothing: the server's request is answered with an error".to_owned()
             }

@@ -150,7 +150,7 @@ fn answered(events: &mut Events, data: &Bytes, id: &[u8]) -> Spoken {
         if !events.call.listens() || (open.is_none() && !resumes) {
             return Spoken::Withhold;
         }
-        open
+        open.flatten()
     };
     let Ok(read) = answer::whole(&events.call, &events.shared, method, id, data) else {
         return Spoken::Withhold;

@@ -231,10 +231,8 @@ impl Call {
 
     /// A legacy request stays open in its session until its final answer, whatever becomes of the connection.
     fn opened(&self) {
-        if let (Some(session), Some(id), Some(method)) =
-            (self.authorized.bound().session(), self.id(), self.method())
-        {
-            session.memory.open(id, method);
+        if let (Some(session), Some(id)) = (self.authorized.bound().session(), self.id()) {
+            session.memory.open(id, self.method());
         }
     }
 

@@ -115,11 +115,14 @@ fn mirror(call: &Authorized, asked: &Asked, to: &mut HeaderMap) {
     let Some(said) = asked.said() else {
         return;
     };
-    if let Some(method) = said.method {
-        to.insert(
-            HeaderName::from_static("mcp-method"),
-            HeaderValue::from_static(method.name()),
-        );
+    let method = match said.method {
+        Some(method) => Some(HeaderValue::from_static(method.name())),
+        None => said
+            .text(Member::Method)
+            .and_then(|method| HeaderValue::from_str(&method).ok()),
+    };
+    if let Some(method) = method {
+        to.insert(HeaderName::from_static("mcp-method"), method);
     }
     let name = match call.bound().opened_name() {
         Some(own) => Some(header::encode(own)),

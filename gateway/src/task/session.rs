@@ -57,7 +57,8 @@ struct Memory {
 #[derive(Debug)]
 struct Open {
     id: Box<[u8]>,
-    method: Method,
+    /// None of a method no revision knows.
+    method: Option<Method>,
 }
 
 #[derive(Debug)]
@@ -174,7 +175,7 @@ impl Session {
     }
 
     /// A request of the client went to the server.
-    pub(crate) fn open(&self, id: &[u8], method: Method) {
+    pub(crate) fn open(&self, id: &[u8], method: Option<Method>) {
         let mut memory = self.memory();
         forget_oldest(&mut memory.open);
         memory.open.push(Open {
@@ -184,7 +185,7 @@ impl Session {
     }
 
     /// A request of the client has its final answer; returns what it had asked.
-    pub(crate) fn close(&self, id: &[u8]) -> Option<Method> {
+    pub(crate) fn close(&self, id: &[u8]) -> Option<Option<Method>> {
         let mut memory = self.memory();
         let at = memory.open.iter().position(|open| *open.id == *id)?;
         Some(memory.open.swap_remove(at).method)
@@ -329,10 +330,10 @@ mod tests {
     fn open_requests_are_bounded() {
         let session = Session::default();
         for id in 0..=OPEN_MOST {
-            session.open(id.to_string().as_bytes(), Method::ToolsCall);
+            session.open(id.to_string().as_bytes(), Some(Method::ToolsCall));
         }
         assert!(!session.is_open(b"0") && session.is_open(b"1"));
-        assert_eq!(session.close(b"1"), Some(Method::ToolsCall));
+        assert_eq!(session.close(b"1"), Some(Some(Method::ToolsCall)));
         assert_eq!(session.close(b"1"), None);
     }
 

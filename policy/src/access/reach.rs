@@ -114,7 +114,13 @@ impl On<'_> {
                 lowest: class.label,
             };
         }
-        let kinds = [Kind::Tool, Kind::Resource, Kind::Prompt, Kind::Client];
+        let kinds = [
+            Kind::Tool,
+            Kind::Resource,
+            Kind::Prompt,
+            Kind::Client,
+            Kind::Method,
+        ];
         let meant = |kind: &Kind| {
             let mut each = patterns.iter().map(|one| one.kind());
             each.all(|one| one == Kind::All || one == *kind)
@@ -152,7 +158,7 @@ impl On<'_> {
             })
         };
         let default = match kind {
-            Kind::Tool => Effect::Destroy,
+            Kind::Tool | Kind::Method => Effect::Destroy,
             _ => Effect::Read,
         };
         let default = Some(default).filter(|_| unsaid(&|said| said.effect.is_some()));
@@ -174,6 +180,7 @@ pub(crate) fn target(pattern: &Pattern) -> Option<Target<'_>> {
         Kind::Resource => Target::Resource(name),
         Kind::Prompt => Target::Prompt(name),
         Kind::Client => Target::Client(name),
+        Kind::Method => Target::Method(name),
         Kind::All => return None,
     })
 }
@@ -183,6 +190,7 @@ fn entries(name: &str, server: &Server) -> Vec<(Pattern, Said)> {
         (&server.tools, Kind::Tool),
         (&server.resources, Kind::Resource),
         (&server.prompts, Kind::Prompt),
+        (&server.methods, Kind::Method),
     ];
     let entries = shelves.into_iter().flat_map(|(shelf, kind)| {
         let all = shelf.entries();

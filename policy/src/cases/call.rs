@@ -95,6 +95,7 @@ impl Subject {
             Kind::Resource => Target::Resource(name),
             Kind::Prompt => Target::Prompt(name),
             Kind::Client => Target::Client(name),
+            Kind::Method => Target::Method(name),
             Kind::Tool | Kind::All => Target::Tool(name),
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::group::{Groups, Kind};
 use super::instant::instant;
-use super::{Servers, unknown_name};
+use super::{Servers, suggested, unknown_name};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::document::{Datum, Entry, Table, Value};
 use crate::model::{
@@ -122,6 +122,7 @@ pub(super) fn patterns(
             .filter(|server| !servers.contains_key(*server))
         {
             let known = servers.keys().map(ServerName::as_str);
+            let known = known.take(suggested(diagnostics));
             diagnostics.push(unknown_name(
                 "server",
                 server,

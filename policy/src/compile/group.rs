@@ -1,5 +1,7 @@
 //! `[groups.NAME]`: agents, tools or users under one name.
 
+use std::collections::HashMap;
+
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::{Table, Value};
 use crate::shape;
@@ -18,8 +20,14 @@ pub(super) enum Kind {
     Users,
 }
 
-/// The way into a group, which must not lead back.
-type Way<'a> = Vec<&'a str>;
+/// What became of a group while a list is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Opened {
+    /// It is being read, and must not lead back to itself.
+    Inside,
+    /// It was read; to read it again would add nothing.
+    Done,
+}
 
 // === impl Groups ===
 
@@ -30,7 +38,8 @@ impl<'a> Groups<'a> {
         }
     }
 
-    /// The items of a list, each `@group` replaced by what it holds.
+    /// The items of a list, each `@group` replaced by what it holds. Each group is read once, however many hold it,
+    /// and without recursion: neither doubling groups nor a long row of them may cost more than they are long.
     pub(super) fn items(
         &self,
         kind: Kind,
@@ -38,34 +47,30 @@ impl<'a> Groups<'a> {
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Vec<&'a Value> {
         let mut all = Vec::new();
-        self.add(kind, items, &mut Way::new(), &mut |found| match found {
-            Ok(item) => all.push(item),
-            Err(mistake) => diagnostics.push(mistake),
-        });
-        all
-    }
-
-    fn add(
-        &self,
-        kind: Kind,
-        items: &'a [Value],
-        way: &mut Way<'a>,
-        found: &mut impl FnMut(Result<&'a Value, Diagnostic>),
-    ) {
-        for item in items {
-            let Some(name) = item.text().and_then(|text| text.strip_prefix('@')) else {
-                found(Ok(item));
+        let mut opened: HashMap<&str, Opened> = HashMap::new();
+        let mut open: Vec<(Option<&str>, std::slice::Iter<'a, Value>)> = vec![(None, items.iter())];
+        while let Some((own, rest)) = open.last_mut() {
+            let Some(item) = rest.next() else {
+                if let Some(own) = own {
+                    opened.insert(own, Opened::Done);
+                }
+                open.pop();
                 continue;
             };
-            match self.members(kind, name, item, way) {
+            let Some(name) = item.text().and_then(|text| text.strip_prefix('@')) else {
+                all.push(item);
+                continue;
+            };
+            match self.members(kind, name, item, opened.get(name).copied()) {
+                Ok(_) if opened.contains_key(name) => {}
                 Ok(members) => {
-                    way.push(name);
-                    self.add(kind, members, way, found);
-                    way.pop();
+                    opened.insert(name, Opened::Inside);
+                    open.push((Some(name), members.iter()));
                 }
-                Err(mistake) => found(Err(mistake)),
+                Err(mistake) => diagnostics.push(mistake),
             }
         }
+        all
     }
 
     fn members(
@@ -73,7 +78,7 @@ impl<'a> Groups<'a> {
         kind: Kind,
         name: &str,
         at: &Value,
-        way: &Way<'a>,
+        opened: Option<Opened>,
     ) -> Result<&'a [Value], Diagnostic> {
         let known = || self.root.into_iter().flat_map(Table::iter);
         let Some(group) = self.root.and_then(|root| root.table(name)) else {
@@ -84,7 +89,7 @@ impl<'a> Groups<'a> {
                 None => one.help(format!("add `[groups.{name}]`")),
             });
         };
-        if way.contains(&name) {
+        if opened == Some(Opened::Inside) {
             let message = format!("the group `{name}` leads back to itself");
             return Err(Diagnostic::error(Code::Conflict, at.span, message)
                 .help("take it out of one of the groups"));

@@ -20,8 +20,11 @@ pub struct Index {
 #[derive(Debug, Clone, Default)]
 struct Shelf {
     servers: HashMap<Box<str>, Bucket>,
-    /// `None`: everything everywhere.
-    anywhere: Vec<(Option<Pattern>, usize)>,
+    /// Patterns that name no server.
+    anywhere: Trie,
+    /// Rules with such a pattern, or with none: these speak of everything.
+    wide: Vec<usize>,
+    unbounded: Vec<usize>,
 }
 
 /// Patterns of one server.
@@ -46,21 +49,22 @@ impl Index {
         for (name, agent) in agents {
             let mut shelf = Shelf::default();
             for pattern in &agent.envelope.tools {
-                shelf.put(Some(pattern), 0);
+                shelf.put(pattern, 0);
             }
             index.envelopes.insert(name.clone(), shelf);
         }
-        // Rules for the same agents share a shelf: a rule for a thousand of them is kept once.
-        let mut audiences: HashMap<&[AgentName], usize> = HashMap::new();
+        // Rules with the same list of agents share a shelf: a rule for a thousand of them is kept once. Which list it is
+        // its place tells; to compare a thousand names for each rule would cost more than all else.
+        let mut audiences: HashMap<*const AgentName, usize> = HashMap::new();
         for (number, rule) in rules.iter().enumerate().filter(|(_, rule)| wanted(rule)) {
             let Some(named) = &rule.agents else {
                 index.all.put_rule(rule, number);
                 continue;
             };
-            let shelf = *audiences.entry(named).or_insert_with(|| {
+            let shelf = *audiences.entry(named.as_ptr()).or_insert_with(|| {
                 let fresh = index.shelves.len();
                 index.shelves.push(Shelf::default());
-                for agent in named {
+                for agent in named.iter() {
                     index.agents.entry(agent.clone()).or_default().push(fresh);
                 }
                 fresh
@@ -99,8 +103,8 @@ impl Index {
     pub(crate) fn touching(&self, agent: &str, server: &str) -> impl Iterator<Item = usize> {
         self.shelves(agent).flat_map(move |shelf| {
             let there = shelf.servers.get(server).map(|bucket| &bucket.rules);
-            let anywhere = shelf.anywhere.iter().map(|(_, rule)| *rule);
-            there.into_iter().flatten().copied().chain(anywhere)
+            let all = there.into_iter().chain([&shelf.wide, &shelf.unbounded]);
+            all.flatten().copied()
         })
     }
 
@@ -116,16 +120,19 @@ impl Index {
 impl Shelf {
     fn put_rule(&mut self, rule: &Rule, number: usize) {
         match &rule.tools {
-            None => self.put(None, number),
+            None => self.unbounded.push(number),
             Some(patterns) => patterns
                 .iter()
-                .for_each(|pattern| self.put(Some(pattern), number)),
+                .for_each(|pattern| self.put(pattern, number)),
         }
     }
 
-    fn put(&mut self, pattern: Option<&Pattern>, rule: usize) {
-        let Some((pattern, server)) = pattern.and_then(|one| Some((one, one.server()?))) else {
-            self.anywhere.push((pattern.cloned(), rule));
+    fn put(&mut self, pattern: &Pattern, rule: usize) {
+        let Some(server) = pattern.server() else {
+            self.anywhere.put(pattern, rule);
+            if self.wide.last() != Some(&rule) {
+                self.wide.push(rule);
+            }
             return;
         };
         let bucket = self.servers.entry(server.into()).or_default();
@@ -142,18 +149,17 @@ impl Shelf {
     }
 
     fn matching(&self, server: &str, target: Target<'_>, found: &mut impl FnMut(usize)) {
-        if let Some((bucket, (_, name))) = self.servers.get(server).zip(Kind::of(target)) {
+        let Some((_, name)) = Kind::of(target) else {
+            return;
+        };
+        if let Some(bucket) = self.servers.get(server) {
             if let Target::Tool(name) = target {
                 let exact = bucket.tools.get(name).into_iter().flatten();
                 exact.for_each(|rule| found(*rule));
             }
             bucket.others.matching(server, target, name, found);
         }
-        for (pattern, rule) in &self.anywhere {
-            let matches = |pattern: &Pattern| pattern.matches(server, target);
-            if pattern.as_ref().is_none_or(matches) {
-                found(*rule);
-            }
-        }
+        self.anywhere.matching(server, target, name, found);
+        self.unbounded.iter().for_each(|rule| found(*rule));
     }
 }

@@ -56,6 +56,7 @@ pub fn compile(document: &Document) -> (Policy, Vec<Diagnostic>) {
         agents: &agents,
         servers: &servers,
         diagnostics: &mut diagnostics,
+        audiences: HashMap::new(),
     };
     let rules = reading.rules(root.items("rules"));
     let policy = Policy::new(agents, servers, rules);
@@ -70,9 +71,22 @@ fn apart(agents: &Agents, diagnostics: &mut Vec<Diagnostic>) {
         .flat_map(|(name, agent)| agent.identity.iter().map(move |one| (name, one)))
         .collect();
     matchers.sort_by_key(|(_, matcher)| matcher.span);
+    // Of those that are no patterns only equal ones can meet: each with each would be too many.
+    let mut literal: HashMap<&str, Vec<usize>> = HashMap::new();
+    let mut patterns: Vec<usize> = Vec::new();
     for (at, (name, matcher)) in matchers.iter().enumerate() {
-        let mut before = matchers.iter().take(at);
-        let same = before.find(|(other, one)| other != name && one.who.overlaps(&matcher.who));
+        let meets = |(other, one): &&(&AgentName, &Matcher)| {
+            other != name && one.who.overlaps(&matcher.who)
+        };
+        let own = matcher.who.literal();
+        let same = match own {
+            None => matchers.iter().take(at).find(meets),
+            Some(text) => {
+                let equal = literal.get(text).into_iter().flatten();
+                let before = equal.chain(&patterns);
+                before.filter_map(|at| matchers.get(*at)).find(meets)
+            }
+        };
         if let Some((other, first)) = same {
             let message = format!("one caller could be both `{other}` and `{name}`");
             diagnostics.push(
@@ -81,11 +95,26 @@ fn apart(agents: &Agents, diagnostics: &mut Vec<Diagnostic>) {
                     .help("narrow one of them, or tell them apart by a claim"),
             );
         }
+        match own {
+            Some(text) => literal.entry(text).or_default().push(at),
+            None => patterns.push(at),
+        }
     }
 }
 
 fn named<'a>(root: &'a Table, key: &str) -> impl Iterator<Item = (&'a str, &'a Entry)> {
     root.table(key).into_iter().flat_map(Table::iter)
+}
+
+/// After so many mistakes nobody is told what may have been meant: looking for it costs a walk over all names.
+const SUGGESTIONS_MOST: usize = 100;
+
+/// Among how many names the one that was meant is looked for.
+fn suggested(diagnostics: &[Diagnostic]) -> usize {
+    match diagnostics.len() < SUGGESTIONS_MOST {
+        true => usize::MAX,
+        false => 0,
+    }
 }
 
 /// A name that nothing bears, with the nearest that something does.

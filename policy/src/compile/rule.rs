@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::group::{Groups, Kind};
-use super::{Agents, Servers, agent, unknown_name};
+use super::{Agents, Servers, agent, suggested, unknown_name};
 use crate::condition::argument::Argument;
 use crate::condition::during::During;
 use crate::condition::expression::Expression;
@@ -22,6 +22,8 @@ pub(super) struct Reading<'a> {
     pub(super) agents: &'a Agents,
     pub(super) servers: &'a Servers,
     pub(super) diagnostics: &'a mut Vec<Diagnostic>,
+    /// Whom a list of names and patterns means, by what it says.
+    pub(super) audiences: HashMap<Vec<&'a str>, Arc<[AgentName]>>,
 }
 
 // === impl Reading ===
@@ -57,7 +59,7 @@ impl<'a> Reading<'a> {
         let tools = tools.map(|tools| agent::patterns(&tools, self.servers, self.diagnostics));
         let agents = self
             .list(table, Kind::Agents)
-            .map(|items| self.named(&items));
+            .map(|items| self.shared(&items));
         let users = self.list(table, Kind::Users);
         let when = table.value("when").and_then(|value| self.expression(value));
         let during = table.get("during");
@@ -105,7 +107,22 @@ impl<'a> Reading<'a> {
         Some(self.groups.items(kind, items, self.diagnostics))
     }
 
-    /// The agents, each once and in order of name.
+    /// The agents, each once and in order of name. Rules that say the same share one list: many rules for many agents
+    /// cost no more than both.
+    fn shared(&mut self, items: &[&'a Value]) -> Arc<[AgentName]> {
+        let said: Vec<&str> = items.iter().filter_map(|item| item.text()).collect();
+        if let Some(known) = self.audiences.get(&said) {
+            return Arc::clone(known);
+        }
+        let before = self.diagnostics.len();
+        let named: Arc<[AgentName]> = self.named(items).into();
+        // A name that nobody bears is told at every place.
+        if self.diagnostics.len() == before {
+            self.audiences.insert(said, Arc::clone(&named));
+        }
+        named
+    }
+
     fn named(&mut self, items: &[&Value]) -> Vec<AgentName> {
         let mut names = Vec::new();
         for item in items {
@@ -117,6 +134,7 @@ impl<'a> Reading<'a> {
                 names.extend(known.filter(|name| pattern.matches(name.as_str())).cloned());
             } else {
                 let known = self.agents.keys().map(AgentName::as_str);
+                let known = known.take(suggested(self.diagnostics));
                 self.diagnostics
                     .push(unknown_name("agent", text, item.span, known));
             }

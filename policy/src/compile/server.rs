@@ -25,6 +25,7 @@ pub(super) fn read(table: Option<&Table>, diagnostics: &mut Vec<Diagnostic>) -> 
         tools: shelf(table.table("tools")),
         resources: shelf(table.table("resources")),
         prompts: shelf(table.table("prompts")),
+        methods: shelf(table.table("methods")),
     }
 }
 

@@ -92,7 +92,7 @@ fn what_is_not_built_says_so() {
         let text = format!("[agents.eve]\nenvelope = {{ tools = [\"s/*\"], {key} = 1 }}\n");
         check(&text, &[("not-in-this-version", key)]);
     }
-    check("methods = 1\n", &[("not-in-this-version", "methods")]);
+    check("methods = 1\n", &[("wrong-type", "1")]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::model::{Pattern, Target};
 
-/// Patterns of one server.
+/// Patterns of one server, or of any.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Trie {
     heads: Nodes,
@@ -37,10 +37,11 @@ impl Trie {
             rule,
         };
         let (head, tail) = pattern.literals();
-        if head.is_empty() {
-            self.tails.put(tail.bytes().rev(), entry);
-        } else {
+        // Where fewer are: of many like `get_*_user` the beginning tells nothing, of many like `user_*_get` the end.
+        if self.heads.crowd(head.bytes()) <= self.tails.crowd(tail.bytes().rev()) {
             self.heads.put(head.bytes(), entry);
+        } else {
+            self.tails.put(tail.bytes().rev(), entry);
         }
     }
 
@@ -81,6 +82,28 @@ impl Nodes {
         }
     }
 
+    /// How many entries the node at the end of a path has; many where there is no path, for everything passes there.
+    fn crowd(&self, mut path: impl Iterator<Item = u8>) -> usize {
+        let mut here = self.0.first();
+        let Some(mut byte) = path.next() else {
+            return usize::MAX;
+        };
+        while let Some(node) = here {
+            here = self.next(node, byte);
+            match path.next() {
+                Some(next) => byte = next,
+                None => break,
+            }
+        }
+        here.map_or(0, |node| node.entries.len())
+    }
+
+    fn next(&self, node: &Node, byte: u8) -> Option<&Node> {
+        let place = node.next.binary_search_by_key(&byte, |(byte, _)| *byte);
+        let (_, next) = node.next.get(place.ok()?)?;
+        self.0.get(*next)
+    }
+
     /// The node behind this one by a byte; made where there is none.
     fn step(&mut self, at: usize, byte: u8) -> usize {
         let fresh = self.0.len();
@@ -102,11 +125,7 @@ impl Nodes {
         let mut path = path;
         while let Some(node) = here {
             node.entries.iter().for_each(&mut *meet);
-            here = path.next().and_then(|byte| {
-                let place = node.next.binary_search_by_key(&byte, |(byte, _)| *byte);
-                let (_, next) = node.next.get(place.ok()?)?;
-                self.0.get(*next)
-            });
+            here = path.next().and_then(|byte| self.next(node, byte));
         }
     }
 }

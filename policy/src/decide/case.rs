@@ -72,10 +72,10 @@ impl<'a> Case<'a> {
         if self.request.target == Target::Server {
             return self.open();
         }
-        let findings = self.weigh(Asked::Call);
         if !self.enveloped() {
             return self.deny(Reason::Envelope);
         }
+        let findings = self.weigh(Asked::Call);
         if let Some(rule) = findings.deny {
             return self.deny(Reason::Rule {
                 name: rule.name.shared(),
@@ -97,9 +97,11 @@ impl<'a> Case<'a> {
         if self.request.target == Target::Server {
             return self.reaching().is_some();
         }
-        if !self.enveloped() {
-            return false;
-        }
+        self.enveloped() && self.listed()
+    }
+
+    /// The same of a thing that is inside every envelope.
+    fn listed(&self) -> bool {
         let findings = self.weigh(Asked::List);
         findings.deny.is_none() && findings.allow.or(findings.lacking).is_some()
     }
@@ -124,10 +126,11 @@ impl<'a> Case<'a> {
             Reason::NoAllow => self.nearly().and_then(Rule::public),
             _ => None,
         };
+        let inside = !matches!(reason, Reason::Envelope) && self.request.target != Target::Server;
         Decision::Deny(Denial {
             message: message.cloned(),
             reason,
-            visible: self.visible(),
+            visible: inside && self.listed(),
         })
     }
 

@@ -8,6 +8,9 @@ use crate::diagnostic::{Code, Diagnostic, Span};
 
 const DUPLICATE: &str = "duplicate key";
 
+/// Of so many keys given twice it is said where they were given first; each costs a walk over the whole text.
+const FIRSTS_MOST: usize = 100;
+
 /// The tree, or nothing where the text is not TOML.
 pub(super) fn read(source: usize, text: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<Table> {
     let (table, errors) = DeTable::parse_recoverable(text);
@@ -29,12 +32,14 @@ pub(super) fn read(source: usize, text: &str, diagnostics: &mut Vec<Diagnostic>)
             .push(Diagnostic::error(Code::Syntax, at, message).help("the file must be TOML 1.1"));
         return None;
     }
-    for error in errors {
+    for (number, error) in errors.iter().enumerate() {
         let at = span(error.span().unwrap_or(0..0));
         let key = text.get(at.start..at.end).unwrap_or_default();
         let mut one = Diagnostic::error(Code::Duplicate, at, format!("`{key}` is given twice"))
             .labelled("again here");
-        if let Some(first) = first(text, &table, key, at) {
+        if number < FIRSTS_MOST
+            && let Some(first) = first(text, &table, key, at)
+        {
             one = one.also(first, "first here");
         }
         diagnostics.push(one.help("remove or rename one of them"));

@@ -76,7 +76,11 @@ pub const SERVER: [Key; 7] = [
         Shape::Map(NAME, SAID),
         "The same of its prompts.",
     ),
-    Key::later("methods"),
+    Key::new(
+        "methods",
+        Shape::Map(NAME, SAID),
+        "The same of methods no revision of MCP knows; those that are not named here are refused. Patterns say `server/method:NAME`.",
+    ),
     Key::new(
         "label",
         Shape::Choice(LABELS),

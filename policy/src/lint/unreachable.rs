@@ -12,7 +12,7 @@ pub(super) const DOCS: &str = "A rule, or a pattern of one, that can never match
 pub(super) fn run(view: &View<'_>) -> Vec<Diagnostic> {
     let mut warnings = Vec::new();
     for (rule, table) in view.rules() {
-        if rule.agents.as_ref().is_some_and(Vec::is_empty) {
+        if rule.agents.as_ref().is_some_and(|agents| agents.is_empty()) {
             let message = format!(
                 "no agent is meant by it: rule `{}` can never match",
                 rule.name

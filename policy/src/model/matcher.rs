@@ -68,7 +68,11 @@ impl SubjectPattern {
 
     /// Whether some subject matches both.
     pub fn overlaps(&self, other: &Self) -> bool {
-        overlap(&self.glob.tokens(), &other.glob.tokens())
+        // Most differ before their first star already.
+        let both = self.text.bytes().zip(other.text.bytes());
+        let mut before = both.take_while(|(one, other)| *one != b'*' && *other != b'*');
+        before.all(|(one, other)| one == other)
+            && overlap(&self.glob.tokens(), &other.glob.tokens())
     }
 }
 
@@ -118,6 +122,15 @@ impl Who {
                 .subject()
                 .zip(other.subject())
                 .is_some_and(|(one, other)| one.overlaps(other)),
+        }
+    }
+
+    /// The one subject it means, where it is no pattern. Two of them never meet unless they are equal.
+    pub(crate) fn literal(&self) -> Option<&str> {
+        match self.subject() {
+            // No subject is empty.
+            None => Some(""),
+            Some(subject) => subject.is_exact().then_some(subject.as_str()),
         }
     }
 

@@ -60,6 +60,8 @@ pub enum Target<'a> {
     Prompt(&'a str),
     /// A server's request to its client: `sampling`, `elicitation` or `roots`.
     Client(&'a str),
+    /// A method no revision knows, by its name.
+    Method(&'a str),
     /// The server itself: requests that only open or describe.
     Server,
 }

@@ -14,7 +14,7 @@ pub struct Rule {
     /// Unique.
     pub name: RuleName,
     /// Whom it speaks of.
-    pub agents: Option<Vec<AgentName>>,
+    pub agents: Option<Arc<[AgentName]>>,
     /// For whom they act.
     pub on_behalf_of: Option<Vec<UserPattern>>,
     /// What it speaks of.
@@ -104,7 +104,7 @@ pub struct Spans {
 impl Rule {
     /// Whether it speaks of the agent.
     pub fn concerns(&self, agent: &str) -> bool {
-        let named = |agents: &Vec<AgentName>| agents.iter().any(|one| one.as_str() == agent);
+        let named = |agents: &Arc<[AgentName]>| agents.iter().any(|one| one.as_str() == agent);
         self.agents.as_ref().is_none_or(named)
     }
 

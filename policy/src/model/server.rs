@@ -19,6 +19,8 @@ pub struct Server {
     pub resources: Shelf,
     /// `[servers.NAME.prompts]`.
     pub prompts: Shelf,
+    /// `[servers.NAME.methods]`: methods no revision knows. What is not on it is refused whatever the rules say.
+    pub methods: Shelf,
 }
 
 /// What is said of one kind of things: by exact name, and by pattern.
@@ -53,6 +55,7 @@ impl Default for Server {
             tools: Shelf::default(),
             resources: Shelf::default(),
             prompts: Shelf::default(),
+            methods: Shelf::default(),
         }
     }
 }
@@ -64,10 +67,11 @@ impl Server {
             Target::Tool(name) => self.tools.said(name),
             Target::Resource(uri) => self.resources.said(uri),
             Target::Prompt(name) => self.prompts.said(name),
+            Target::Method(name) => self.methods.said(name),
             Target::Client(_) | Target::Server => Said::default(),
         };
         let unsaid = match target {
-            Target::Tool(_) => Effect::Destroy,
+            Target::Tool(_) | Target::Method(_) => Effect::Destroy,
             _ => Effect::Read,
         };
         Class {
@@ -84,6 +88,7 @@ impl Server {
             Kind::Tool => (&self.tools, Effect::Destroy),
             Kind::Resource => (&self.resources, Effect::Read),
             Kind::Prompt => (&self.prompts, Effect::Read),
+            Kind::Method => (&self.methods, Effect::Destroy),
             Kind::Client => return ([Effect::Read].into_iter().collect(), self.label),
             Kind::All => return (Effects::from_iter(Effect::ALL), Label::Public),
         };

@@ -117,3 +117,49 @@ async fn a_rule_has_its_days() {
     assert_eq!(told(&agent.call("slow", "{}").await), "not today");
     assert_eq!(told(&agent.call("secret", "{}").await), "closed");
 }
+
+/// A method no revision knows passes where the operator has classified it and rules allow it, and nowhere else.
+#[tokio::test]
+async fn a_method_of_nobodys_is_the_operators() {
+    let upstream = Upstream::saying("yes").await;
+    let keys = "[servers.up.methods]\n\"acme/*\" = { effect = \"read\" }\n\"acme/drop\" = { effect = \"destroy\" }\n";
+    let rules = rule("tools", "tools = [\"up/*\"]\nallow = true")
+        + &rule(
+            "own",
+            "tools = [\"up/method:acme/*\"]\neffects = [\"read\"]\nallow = true",
+        );
+    let setup = Setup::empty()
+        .server_with("up", &upstream.url(), keys)
+        .server("far", &upstream.url())
+        .rules(&rules);
+    let gateway = Gateway::start(&setup).await;
+    for era in [tests::Era::Legacy, tests::Era::Modern] {
+        let agent = Agent::of(era, &gateway).await;
+        upstream.forget();
+        for (method, code) in [
+            ("acme/look", None),
+            ("acme/drop", Some(-32601)),
+            ("other/look", Some(-32601)),
+            ("acme/a/b", Some(-32601)),
+        ] {
+            let answer = agent.request(method, r#"{"x":1}"#).await;
+            assert_eq!(answer.code(), code, "{era:?} {method}: {answer:?}");
+        }
+        let received = upstream.with_method("acme/look");
+        assert_eq!(upstream.received().len(), received.len());
+        assert_eq!(received.len(), 1);
+        if era == tests::Era::Modern {
+            assert_eq!(received[0].head.get("mcp-method"), Some("acme/look"));
+        }
+    }
+    // Where the agent reaches nothing, nothing is known.
+    let far = Agent::new(gateway.address(), "/servers/far/mcp", tests::Era::Modern);
+    for method in ["acme/look", "other/look", "tools/list"] {
+        let answer = far.request(method, "{}").await;
+        assert_eq!(
+            (answer.status(), answer.code()),
+            (404, Some(-31404)),
+            "{method}"
+        );
+    }
+}

@@ -1,6 +1,6 @@
 //! Days of the week.
 
-use jiff::civil::Weekday;
+use chrono::Weekday;
 
 use crate::shape::{Fault, nearest};
 
@@ -42,7 +42,7 @@ impl Days {
 
     /// Whether a day is among them.
     pub(super) fn contains(self, day: Weekday) -> bool {
-        self.0 & (1 << day.to_monday_zero_offset()) != 0
+        self.0 & (1 << day.num_days_from_monday()) != 0
     }
 }
 

@@ -1,6 +1,6 @@
 //! The keys of `during`, and how their values are written.
 
-use jiff::tz::{TimeZone, TimeZoneDatabase};
+use chrono_tz::{TZ_VARIANTS, Tz};
 
 use super::days::Days;
 use crate::shape::{Fault, Form, Key, Shape, nearest};
@@ -32,9 +32,7 @@ const ZONE: Form = Form {
     check: |text| match zone(text) {
         Some(_) => Ok(()),
         None => {
-            let known = TimeZoneDatabase::bundled();
-            let known: Vec<_> = known.available().collect();
-            let near = nearest(text, known.iter().map(|name| name.as_str()));
+            let near = nearest(text, TZ_VARIANTS.iter().map(|zone| zone.name()));
             Err(Fault::new(
                 format!("`{}` is no time zone", text.escape_debug()),
                 near.map_or_else(
@@ -82,7 +80,6 @@ pub(super) fn minute(text: &str) -> Option<u16> {
 }
 
 /// The zone of a name, from what is built in: no file is read.
-pub(super) fn zone(name: &str) -> Option<TimeZone> {
-    let zone = TimeZoneDatabase::bundled().get(name).ok()?;
-    (!zone.is_unknown()).then_some(zone)
+pub(super) fn zone(name: &str) -> Option<Tz> {
+    name.parse().ok()
 }

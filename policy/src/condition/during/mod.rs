@@ -8,8 +8,8 @@ mod keys;
 #[cfg(test)]
 mod tests;
 
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
+use chrono::{DateTime, Datelike as _, Timelike as _};
+use chrono_tz::Tz;
 
 use super::Truth;
 use crate::diagnostic::{Code, Diagnostic};
@@ -28,8 +28,11 @@ pub struct During {
     from: u16,
     /// The first minute that is out again; up to `from` it lies on the next day.
     to: u16,
-    zone: TimeZone,
+    zone: Tz,
 }
+
+/// The instants looked at: up to the year 10,000, and as far back.
+const CALENDAR: std::ops::RangeInclusive<i64> = -377_705_116_800..=253_402_300_799;
 
 // === impl During ===
 
@@ -64,7 +67,7 @@ impl During {
         };
         let zone = match table.value("zone") {
             Some(value) => keys::zone(value.text()?)?,
-            None => TimeZone::UTC,
+            None => Tz::UTC,
         };
         Some(Self {
             days,
@@ -76,15 +79,16 @@ impl During {
 
     /// Whether the instant lies within; of one that no calendar has, nobody can tell.
     pub fn truth(&self, now: Now) -> Truth {
-        let Ok(instant) = Timestamp::from_second(now.0) else {
+        let instant = Some(now.0).filter(|second| CALENDAR.contains(second));
+        let Some(instant) = instant.and_then(|second| DateTime::from_timestamp(second, 0)) else {
             return Truth::Maybe;
         };
-        let local = self.zone.to_datetime(instant);
-        let minute = i32::from(local.hour()) * 60 + i32::from(local.minute());
-        let (from, to) = (i32::from(self.from), i32::from(self.to));
+        let local = instant.with_timezone(&self.zone);
+        let minute = local.hour() * 60 + local.minute();
+        let (from, to) = (u32::from(self.from), u32::from(self.to));
         let today = local.weekday();
         let begun_today = self.days.contains(today) && minute >= from;
-        let begun_before = self.days.contains(today.previous()) && minute < to;
+        let begun_before = self.days.contains(today.pred()) && minute < to;
         match from < to {
             true => (begun_today && minute < to).into(),
             false => (begun_today || begun_before).into(),

@@ -165,6 +165,7 @@ fn target(target: Target<'_>) -> Option<(&'static str, &str)> {
         Target::Resource(name) => ("resource", name),
         Target::Prompt(name) => ("prompt", name),
         Target::Client(name) => ("client", name),
+        Target::Method(name) => ("method", name),
         Target::Server => return None,
     })
 }

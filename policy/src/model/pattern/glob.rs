@@ -13,12 +13,14 @@ const WORDS: usize = 4;
 pub(in crate::model) enum Glob {
     /// Nothing special.
     Exact(Box<str>),
-    /// A literal, then `*` or (`deep`) `**`.
-    Prefix {
+    /// One run between two literals, each of which may be empty.
+    Run {
         /// What the text begins with.
-        literal: Box<str>,
-        /// Whether the rest may hold `/`.
+        head: Box<str>,
+        /// Whether what is between may hold `/`.
         deep: bool,
+        /// What the text ends with.
+        tail: Box<str>,
     },
     /// Anything else.
     General(Box<[Token]>),
@@ -50,17 +52,16 @@ impl Glob {
             .take_while(|token| matches!(token, Token::Byte(_)))
             .count();
         let rest = tokens.get(literal..).unwrap_or_default();
-        let head = || text.get(..literal).unwrap_or_default().into();
         match rest {
             [] => Self::Exact(text.into()),
-            [Token::Run] => Self::Prefix {
-                literal: head(),
-                deep: false,
-            },
-            [Token::DeepRun] => Self::Prefix {
-                literal: head(),
-                deep: true,
-            },
+            [run, tail @ ..] if tail.iter().all(|token| matches!(token, Token::Byte(_))) => {
+                let end = text.len().saturating_sub(tail.len());
+                Self::Run {
+                    head: text.get(..literal).unwrap_or_default().into(),
+                    deep: *run == Token::DeepRun,
+                    tail: text.get(end..).unwrap_or_default().into(),
+                }
+            }
             _ => Self::General(tokens.into()),
         }
     }
@@ -69,9 +70,14 @@ impl Glob {
     pub(in crate::model) fn matches(&self, pieces: &[&str]) -> bool {
         match (self, pieces) {
             (Self::Exact(literal), [text]) => **literal == **text,
-            (Self::Prefix { literal, deep }, [text]) => text
-                .strip_prefix(&**literal)
-                .is_some_and(|rest| *deep || !rest.contains('/')),
+            (Self::Run { head, deep, tail }, [text]) => text
+                .strip_prefix(&**head)
+                .and_then(|rest| rest.strip_suffix(&**tail))
+                .is_some_and(|between| *deep || !between.contains('/')),
+            // `**` alone.
+            (Self::Run { head, deep, tail }, _) if *deep && head.is_empty() && tail.is_empty() => {
+                true
+            }
             (Self::General(tokens), _) => walk(tokens, pieces),
             (Self::Exact(literal), _) => {
                 let mut rest = &**literal;
@@ -83,7 +89,7 @@ impl Glob {
                     None => false,
                 }) && rest.is_empty()
             }
-            (Self::Prefix { .. }, _) => walk(&self.tokens(), pieces),
+            (Self::Run { .. }, _) => walk(&self.tokens(), pieces),
         }
     }
 
@@ -91,9 +97,11 @@ impl Glob {
     pub(in crate::model) fn tokens(&self) -> Vec<Token> {
         match self {
             Self::Exact(literal) => literal.bytes().map(Token::Byte).collect(),
-            Self::Prefix { literal, deep } => {
+            Self::Run { head, deep, tail } => {
                 let run = if *deep { Token::DeepRun } else { Token::Run };
-                literal.bytes().map(Token::Byte).chain([run]).collect()
+                let (head, tail) = (head.bytes(), tail.bytes());
+                let head = head.map(Token::Byte).chain([run]);
+                head.chain(tail.map(Token::Byte)).collect()
             }
             Self::General(tokens) => tokens.to_vec(),
         }

@@ -1,5 +1,5 @@
 //! Patterns over what can be called: `server/tool`, `server/resource:URI`, `server/prompt:NAME`,
-//! `server/client:KIND`; `server/**` means everything there, `**` everything everywhere.
+//! `server/client:KIND`, `server/method:NAME`; `server/**` means everything there, `**` everything everywhere.
 
 mod glob;
 
@@ -38,6 +38,8 @@ pub enum Kind {
     Prompt,
     /// A server's requests to its client.
     Client,
+    /// Methods no revision knows.
+    Method,
 }
 
 /// Why a text is no pattern, and how to mend it.
@@ -160,14 +162,15 @@ impl Pattern {
         if self.kind == Kind::All {
             return ("", "");
         }
-        let name = match &self.shape {
-            Shape::On(..) => self.text.split_once('/').map_or("", |(_, name)| name),
-            Shape::Anywhere(_) => "",
-        };
+        let (server, name) = self.text.split_once('/').unwrap_or(("**", &self.text));
         let name = name.strip_prefix(self.kind.prefix()).unwrap_or(name);
         let head = name.split('*').next().unwrap_or_default();
         let tail = name.rsplit('*').next().unwrap_or_default();
-        (head, tail)
+        // A run that swallows `/` may reach into the name: only what follows the last `/` is surely part of it.
+        match server.contains("**") {
+            true => ("", tail.rsplit('/').next().unwrap_or_default()),
+            false => (head, tail),
+        }
     }
 
     /// Whether it matches this target; [`Target::Server`] never, it is no thing to call.
@@ -263,6 +266,7 @@ impl Kind {
             Self::Resource => "resource:",
             Self::Prompt => "prompt:",
             Self::Client => "client:",
+            Self::Method => "method:",
         }
     }
 
@@ -273,6 +277,7 @@ impl Kind {
             Target::Resource(uri) => Some((Self::Resource, uri)),
             Target::Prompt(name) => Some((Self::Prompt, name)),
             Target::Client(kind) => Some((Self::Client, kind)),
+            Target::Method(name) => Some((Self::Method, name)),
             Target::Server => None,
         }
     }
@@ -303,7 +308,7 @@ fn kind(rest: &str) -> Result<Kind, Mistake> {
             later: true,
         });
     }
-    let kinds = [Kind::Resource, Kind::Prompt, Kind::Client];
+    let kinds = [Kind::Resource, Kind::Prompt, Kind::Client, Kind::Method];
     let kind = kinds
         .into_iter()
         .find(|kind| rest.starts_with(kind.prefix()))

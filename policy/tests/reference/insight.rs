@@ -1,0 +1,169 @@
+//! What callers may learn (T60), and that an operator is told what was decided.
+
+use crate::chance;
+use crate::dice::Dice;
+use crate::engine::{Asked, answer, compiled};
+use crate::judge::{Judge, Moment};
+use crate::world::{Outcome, Question, Says, World};
+use policy::{Decision, Explanation, Policy};
+
+/// Random worlds, each with so many questions.
+fn each(seed: u64, worlds: usize, mut meet: impl FnMut(&mut Dice, &World, &Policy, Question)) {
+    let mut dice = Dice::new(seed);
+    for _ in 0..worlds {
+        let world = chance::world(&mut dice);
+        let policy = compiled(&world.text());
+        for _ in 0..50 {
+            let question = chance::question(&mut dice);
+            meet(&mut dice, &world, &policy, question);
+        }
+    }
+}
+
+/// What is listed depends on who asks and on configuration; what is not listed no call gets.
+#[test]
+fn what_is_hidden_is_refused_whatever_comes_with_the_call() {
+    let (mut hidden, mut refused) = (0, 0);
+    each(9, 150, |dice, world, policy, question| {
+        let asked = Asked::new(&question);
+        let visible = policy::visible(policy, &asked.request());
+        for _ in 0..4 {
+            let chance = chance::question(dice);
+            let other = Question {
+                scopes: chance.scopes,
+                label: chance.label,
+                untrusted: chance.untrusted,
+                arguments: chance.arguments,
+                now: chance.now,
+                ..question.clone()
+            };
+            let other = Asked::new(&other);
+            let (request, now) = (other.request(), other.now());
+            assert_eq!(
+                policy::visible(policy, &request),
+                visible,
+                "{request:?}\n{}",
+                world.text()
+            );
+            match policy::decide(policy, &request, now) {
+                Decision::Deny(denial) => {
+                    assert_eq!(denial.visible(), visible);
+                    refused += usize::from(visible);
+                }
+                Decision::Allow(_) | Decision::Ask(_) => assert!(visible, "{request:?}"),
+            }
+        }
+        hidden += usize::from(!visible);
+    });
+    assert!(hidden > 500 && refused > 200, "{hidden} {refused}");
+}
+
+/// Rules that are only counted change nothing, and neither do they tell anything.
+#[test]
+fn counted_rules_change_nothing() {
+    let mut counted = 0;
+    each(10, 100, |_, world, policy, question| {
+        let mut without = world.clone();
+        without.rules.retain(|rule| !rule.shadow);
+        if without.rules.len() == world.rules.len() {
+            return;
+        }
+        let without = compiled(&without.text());
+        let asked = Asked::new(&question);
+        assert_eq!(
+            answer(policy, &asked.request(), asked.now()),
+            answer(&without, &asked.request(), asked.now()),
+            "{question:?}\n{}",
+            world.text()
+        );
+        assert_eq!(
+            answer(policy, &asked.opening(), asked.now()),
+            answer(&without, &asked.opening(), asked.now())
+        );
+        assert_eq!(
+            policy::shadow(&without, &asked.request(), asked.now()),
+            None
+        );
+        counted += 1;
+    });
+    assert!(counted > 500, "{counted}");
+}
+
+#[test]
+fn an_explanation_tells_what_was_decided() {
+    let mut tallied = [0; 3];
+    each(11, 120, |_, world, policy, question| {
+        let judge = Judge {
+            world,
+            question: &question,
+            shadow: false,
+        };
+        let asked = Asked::new(&question);
+        let request = asked.request();
+        let told = policy::explain(policy, &request, asked.now());
+        let decided = policy::decide(policy, &request, asked.now());
+        assert_eq!(format!("{:?}", told.decision), format!("{decided:?}"));
+        if judge.unknown().is_some() {
+            assert!(told.rules.is_empty() && told.outside.is_empty());
+            return;
+        }
+        let outside: Vec<_> = told
+            .outside
+            .iter()
+            .map(|(name, key, _)| ((*name).to_owned(), *key))
+            .collect();
+        assert_eq!(outside, judge.outside(), "{question:?}\n{}", world.text());
+        silence(&judge, &told);
+        tallied[agrees(&told) as usize] += 1;
+    });
+    assert!(tallied.iter().all(|count| *count > 50), "{tallied:?}");
+}
+
+/// Each rule is told of, in order of name, with the first condition that kept it silent.
+fn silence(judge: &Judge<'_>, told: &Explanation<'_>) {
+    let mut rules: Vec<_> = judge.world.rules.iter().collect();
+    rules.sort_by_key(|rule| &rule.name);
+    assert_eq!(rules.len(), told.rules.len());
+    for (rule, told) in rules.into_iter().zip(&told.rules) {
+        assert_eq!((told.name, told.shadow), (rule.name.as_str(), rule.shadow));
+        assert_eq!(
+            told.silent.is_none(),
+            judge.matches(rule, Moment::Call),
+            "{rule:?}"
+        );
+        let conditions = judge.conditions(rule, Moment::Call);
+        let first = conditions.into_iter().find(|(_, known)| match rule.says {
+            Says::Allow => *known < crate::judge::Known::Yes,
+            Says::Ask | Says::Deny(_) => *known == crate::judge::Known::No,
+        });
+        let silent = told.silent.map(|silent| silent.key.name());
+        assert_eq!(silent, first.map(|(key, _)| key), "{rule:?}");
+    }
+}
+
+/// What the rules say together is what was decided.
+fn agrees(told: &Explanation<'_>) -> Outcome {
+    let says = |verdict: &str| {
+        let mut rules = told
+            .rules
+            .iter()
+            .filter(|rule| !rule.shadow && rule.silent.is_none());
+        rules.any(|rule| rule.says == verdict)
+    };
+    let (allow, ask, deny) = (says("allow"), says("ask"), says("deny"));
+    match &told.decision {
+        Decision::Allow(_) => {
+            assert!(allow && !ask && !deny && told.outside.is_empty());
+            Outcome::Allow
+        }
+        Decision::Ask(_) => {
+            assert!(allow && ask && !deny && told.outside.is_empty());
+            Outcome::Ask
+        }
+        Decision::Deny(denial) => {
+            let scopes = matches!(denial.reason(), policy::Reason::Scopes { .. });
+            assert!(deny || !allow || scopes || !told.outside.is_empty());
+            Outcome::Deny
+        }
+    }
+}
