@@ -7,7 +7,7 @@ const GUIDE: &str = include_str!("../../docs/policy.md");
 const NOW: Now = Now(1_800_000_000);
 
 /// What blocks speak of without saying what it is; a block that says it itself goes without.
-const BASE: [(&str, &str); 5] = [
+const BASE: [(&str, &str); 6] = [
     (
         "[agents.reconciler]",
         "envelope = { tools = [\"ledger/**\"], effects = [\"read\", \"write\"] }",
@@ -17,6 +17,7 @@ const BASE: [(&str, &str); 5] = [
         "envelope = { tools = [\"ledger/**\"] }",
     ),
     ("[servers.ledger]", "egress = \"internal\""),
+    ("[servers.files]", ""),
     ("[servers.github]", ""),
     ("[servers.mail]", ""),
 ];

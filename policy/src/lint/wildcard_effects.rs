@@ -49,6 +49,11 @@ fn grave(view: &View<'_>, rule: &Rule, pattern: &Pattern) -> Vec<&'static str> {
     if !servers.any(known) {
         return Vec::new();
     }
+    // Most patterns mean nothing grave; then no envelope needs to be looked at.
+    let changes = |effects: Effects| effects.iter().any(|effect| effect != Effect::Read);
+    if !changes(view.reach.effects(pattern)) {
+        return Vec::new();
+    }
     let agents = view.concerned(rule);
     let effects = agents
         .iter()

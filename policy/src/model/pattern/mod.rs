@@ -218,7 +218,11 @@ impl Pattern {
     /// Whether it surely matches all that the other matches.
     pub fn covers(&self, other: &Self) -> bool {
         let kind = self.kind == Kind::All || self.kind == other.kind;
-        kind && glob::covers(&self.whole(), &other.whole())
+        // Most patterns begin otherwise, and that is seen at once.
+        let (server, head) = (self.server(), self.literals().0);
+        let server = server.is_none() || server == other.server();
+        let head = other.server().is_none() || other.literals().0.starts_with(head);
+        kind && server && head && glob::covers(&self.whole(), &other.whole())
     }
 
     /// The glob over whole written names.
