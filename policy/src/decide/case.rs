@@ -77,9 +77,7 @@ impl<'a> Case<'a> {
         }
         let findings = self.weigh(Asked::Call);
         if let Some(rule) = findings.deny {
-            return self.deny(Reason::Rule {
-                name: rule.name.shared(),
-            });
+            return self.denied(rule);
         }
         match (findings.allow, findings.lacking) {
             (Some(_), _) if !findings.asks.is_empty() => Decision::Ask(Asking::new(&findings.asks)),
@@ -120,24 +118,27 @@ impl<'a> Case<'a> {
         }
     }
 
+    /// By a rule. One that denies every call hides the thing as well; the others need not be asked.
+    fn denied(&self, rule: &Rule) -> Decision {
+        let hides = rule.matches(rule.rest(&self.facts, Asked::List), Asked::List);
+        Decision::Deny(Denial {
+            message: rule.public().cloned(),
+            reason: Reason::Rule {
+                name: rule.name.shared(),
+            },
+            visible: !hides && self.listed(),
+        })
+    }
+
     fn deny(&self, reason: Reason) -> Decision {
-        let message = match &reason {
-            Reason::Rule { name } => self.named(name).and_then(Rule::public),
-            Reason::NoAllow => self.nearly().and_then(Rule::public),
-            _ => None,
-        };
+        let nearly = matches!(reason, Reason::NoAllow).then(|| self.nearly());
+        let message = nearly.flatten().and_then(Rule::public);
         let inside = !matches!(reason, Reason::Envelope) && self.request.target != Target::Server;
         Decision::Deny(Denial {
             message: message.cloned(),
             reason,
             visible: inside && self.listed(),
         })
-    }
-
-    fn named(&self, name: &str) -> Option<&'a Rule> {
-        let rules = &self.policy.rules;
-        let place = rules.binary_search_by(|rule| rule.name.as_str().cmp(name));
-        rules.get(place.ok()?)
     }
 
     /// The allow, by name the first, that only what the call says or the hour keeps from matching, and that has

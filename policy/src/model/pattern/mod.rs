@@ -57,6 +57,8 @@ pub struct Mistake {
 enum Shape {
     /// A server by name, and a glob over names there (the kind's prefix taken off).
     On(Box<str>, Glob),
+    /// Globs over a server's name and over names there.
+    Each(Glob, Glob),
     /// A glob over the whole written name.
     Anywhere(Glob),
 }
@@ -100,13 +102,13 @@ impl Pattern {
                 format!("write `{text}*` for every tool"),
             ));
         }
-        let shape = if server.contains('*') {
+        let name = rest.strip_prefix(kind.prefix()).unwrap_or(rest);
+        let shape = if server.contains("**") {
             Shape::Anywhere(Glob::new(text))
+        } else if server.contains('*') {
+            Shape::Each(Glob::new(server), Glob::new(name))
         } else if well_formed(server) {
-            Shape::On(
-                server.into(),
-                Glob::new(rest.strip_prefix(kind.prefix()).unwrap_or(rest)),
-            )
+            Shape::On(server.into(), Glob::new(name))
         } else {
             let message = format!("`{server}` cannot be the name of a server");
             return Err(Mistake::new(
@@ -145,7 +147,7 @@ impl Pattern {
     pub fn server(&self) -> Option<&str> {
         match &self.shape {
             Shape::On(server, _) => Some(server),
-            Shape::Anywhere(_) => None,
+            Shape::Each(..) | Shape::Anywhere(_) => None,
         }
     }
 
@@ -184,6 +186,8 @@ impl Pattern {
         match (&self.shape, self.kind) {
             (Shape::On(on, _), Kind::All) => **on == *server,
             (Shape::On(on, glob), _) => **on == *server && glob.matches(&[name]),
+            (Shape::Each(on, _), Kind::All) => on.matches(&[server]),
+            (Shape::Each(on, glob), _) => on.matches(&[server]) && glob.matches(&[name]),
             (Shape::Anywhere(whole), _) => whole.matches(&[server, "/", kind.prefix(), name]),
         }
     }
@@ -192,6 +196,7 @@ impl Pattern {
     pub fn touches(&self, server: &str) -> bool {
         match &self.shape {
             Shape::On(on, _) => **on == *server,
+            Shape::Each(on, _) => on.matches(&[server]),
             // `**` before the first `/` may swallow it, so the server need only begin like the pattern.
             Shape::Anywhere(whole) => {
                 let mut any: Vec<glob::Token> = server.bytes().map(glob::Token::Byte).collect();
@@ -236,8 +241,8 @@ impl Pattern {
     /// The glob over whole written names of one kind on one server, if it can match there.
     fn names_on(&self, server: &str, kind: Kind) -> Option<Vec<glob::Token>> {
         match &self.shape {
-            Shape::On(on, _) if **on != *server => None,
-            Shape::On(_, glob) => {
+            _ if !self.touches(server) => None,
+            Shape::On(_, glob) | Shape::Each(_, glob) => {
                 let head = [server, "/", kind.prefix()];
                 let mut tokens: Vec<_> = head
                     .iter()
@@ -251,7 +256,7 @@ impl Pattern {
                 });
                 Some(tokens)
             }
-            Shape::Anywhere(whole) => self.touches(server).then(|| whole.tokens()),
+            Shape::Anywhere(whole) => Some(whole.tokens()),
         }
     }
 }
