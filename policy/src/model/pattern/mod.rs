@@ -234,6 +234,14 @@ impl Pattern {
     fn whole(&self) -> Vec<glob::Token> {
         match &self.shape {
             Shape::On(server, _) => self.names_on(server, self.kind).unwrap_or_default(),
+            Shape::Each(servers, names) => {
+                let between = ["/", self.kind.prefix()];
+                let between = between.iter().flat_map(|piece| piece.bytes());
+                let mut tokens = servers.tokens();
+                tokens.extend(between.map(glob::Token::Byte));
+                tokens.extend(names.tokens());
+                tokens
+            }
             Shape::Anywhere(whole) => whole.tokens(),
         }
     }
