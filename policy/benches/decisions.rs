@@ -107,6 +107,7 @@ fn measure(layout: &Layout, count: usize) {
     let request = Request {
         agent: &agent,
         user: None,
+        others: &[],
         chain: &[],
         scopes: &[],
         task: Touched::default(),

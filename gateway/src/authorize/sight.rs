@@ -8,6 +8,10 @@ use adapters::wire::{Method, Span, array, text};
 use policy::json::Json;
 use policy::model::Class;
 use policy::{Decision, Now, Policy, Request, Shadow, Target, User};
+use std::sync::Arc;
+
+/// Users by identity and subject.
+type Others = [(Arc<str>, Arc<str>)];
 
 /// One caller's view of one server under one snapshot.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +19,7 @@ pub(crate) struct Sight<'a> {
     snapshot: &'a Snapshot,
     agent: &'a str,
     user: Option<User<'a>>,
+    others: &'a Others,
     task: &'a Task,
     scopes: &'a [Box<str>],
     server: &'a str,
@@ -35,10 +40,12 @@ impl<'a> Sight<'a> {
     /// The view a request was made under.
     pub(crate) fn of(bound: &'a Bound) -> Self {
         let context = bound.asked().context();
+        let (user, others) = users(bound);
         Self {
             snapshot: &context.snapshot,
             agent: &context.principal().agent,
-            user: user(bound),
+            user,
+            others,
             task: bound.task(),
             scopes: &context.caller.proof.scopes,
             server: &context.name,
@@ -148,6 +155,7 @@ impl<'a> Sight<'a> {
         Request {
             agent: self.agent,
             user: self.user,
+            others: self.others,
             chain: self.task.chain(),
             scopes: self.scopes,
             task: self.task.touched(),
@@ -162,12 +170,18 @@ impl<'a> Sight<'a> {
     }
 }
 
-/// Whom the caller acts for.
-fn user(bound: &Bound) -> Option<User<'_>> {
+/// Whom the caller acts for, as its proof says or else as the agent that called it does; and whom the others before it.
+fn users(bound: &Bound) -> (Option<User<'_>>, &Others) {
     let caller = &bound.asked().context().caller;
-    let subject = caller.principal.user.as_deref()?;
-    let source = &*caller.proof.source;
-    Some(User { source, subject })
+    let before = bound.task().users();
+    if let Some(subject) = caller.principal.user.as_deref() {
+        let source = &*caller.proof.source;
+        return (Some(User { source, subject }), before);
+    }
+    match before.split_last() {
+        Some(((source, subject), others)) => (Some(User { source, subject }), others),
+        None => (None, before),
+    }
 }
 
 fn instant() -> Now {

@@ -20,6 +20,8 @@ pub struct Task {
     pub(super) chain: Arc<[Arc<str>]>,
     /// How many of them, the newest, an issuer of tokens vouches for.
     pub(super) actors: usize,
+    /// Whom the agents before this one act for, as identity and subject, each once and oldest first.
+    pub(super) users: Arc<[(Arc<str>, Arc<str>)]>,
     /// The chain's id: one for all tasks that grew from one origin.
     pub(super) txn: Uuid,
     /// The chain's trace.
@@ -142,6 +144,7 @@ impl Task {
             name: caller.proof.name.clone(),
             chain,
             actors: caller.proof.actors.len(),
+            users: parent.map_or_else(Arc::default, |parent| parent.users_after()),
             txn: parent.map_or(id, |parent| parent.txn),
             trace: parent.map_or_else(Uuid::new_v4, |parent| parent.trace),
             parent: parent.map(|parent| parent.id),
@@ -188,6 +191,23 @@ impl Task {
     /// The agents before this one, oldest first.
     pub(crate) fn chain(&self) -> &Arc<[Arc<str>]> {
         &self.chain
+    }
+
+    /// Whom the agents before this one act for, each once and oldest first.
+    pub(crate) fn users(&self) -> &[(Arc<str>, Arc<str>)] {
+        &self.users
+    }
+
+    /// The same for a task that grows from this one.
+    fn users_after(&self) -> Arc<[(Arc<str>, Arc<str>)]> {
+        let own = self.principal.user.as_ref();
+        let own = own.map(|user| (Arc::clone(&self.source), Arc::clone(user)));
+        match own {
+            Some(own) if !self.users.contains(&own) => {
+                self.users.iter().cloned().chain([own]).collect()
+            }
+            _ => Arc::clone(&self.users),
+        }
     }
 
     /// Whose it is.

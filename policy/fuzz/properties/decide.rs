@@ -42,6 +42,7 @@ pub fn hold(data: &[u8]) {
         user: user
             .split_once(':')
             .map(|(source, subject)| User { source, subject }),
+        others: &[],
         chain: &chain,
         scopes: &scopes,
         task: Touched {

@@ -43,6 +43,7 @@ impl Call {
         Request {
             agent: &self.agent,
             user: user.map(|(source, subject)| User { source, subject }),
+            others: &[],
             chain: &self.chain,
             scopes: &self.scopes,
             task: self.task,

@@ -1,7 +1,7 @@
 //! Whether a rule matches: key by key, in three values.
 
 use crate::condition::{Facts, Truth};
-use crate::model::{Mode, Rule, Verdict};
+use crate::model::{Mode, Request, Rule, User, Verdict};
 
 /// A key that may keep a rule from matching.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +79,7 @@ impl Rule {
         };
         match key {
             Key::Agents => self.concerns(request.agent).into(),
-            Key::OnBehalfOf => self.users(facts),
+            Key::OnBehalfOf => self.users(request),
             Key::Tools => self
                 .tools
                 .as_ref()
@@ -153,13 +153,25 @@ impl Rule {
         bare && matches!(self.verdict, Verdict::Deny(_)) && self.mode == Mode::Enforced
     }
 
-    fn users(&self, facts: &Facts<'_>) -> Truth {
+    /// Of several users of one chain all must be meant: another's name neither opens what is one's own, nor closes it.
+    pub(crate) fn users(&self, request: &Request<'_>) -> Truth {
         let Some(users) = &self.on_behalf_of else {
             return Truth::Yes;
         };
-        let user = facts.request.user;
-        user.is_some_and(|user| users.iter().any(|one| one.matches(user)))
-            .into()
+        let meant = |user: User<'_>| users.iter().any(|one| one.matches(user));
+        let others = request.others.iter();
+        let others = others.map(|(source, subject)| User { source, subject });
+        let (mut all, mut some) = (true, false);
+        for user in request.user.into_iter().chain(others) {
+            let meant = meant(user);
+            all &= meant;
+            some |= meant;
+        }
+        match (some, all) {
+            (false, _) => Truth::No,
+            (true, true) => Truth::Yes,
+            (true, false) => Truth::Maybe,
+        }
     }
 
     fn arguments(&self, facts: &Facts<'_>) -> Truth {

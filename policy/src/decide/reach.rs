@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 
 use super::case::Case;
+use crate::condition::Truth;
 use crate::model::{Kind, Pattern, Rule, Target};
 
 /// What is denied on one server whatever the call says.
@@ -33,11 +34,7 @@ impl<'a> Case<'a> {
 
     fn leaves_something(&self, allow: &Rule, denied: &Denied<'_>) -> bool {
         let server = self.request.server;
-        let user = self.request.user;
-        let users = allow
-            .on_behalf_of
-            .as_ref()
-            .is_none_or(|users| user.is_some_and(|user| users.iter().any(|one| one.matches(user))));
+        let users = allow.users(self.request) != Truth::No;
         let whole = |pattern: &Pattern| self.denied_whole(pattern, denied);
         let mut inside = self.within(self.facts.agent);
         users

@@ -14,8 +14,10 @@ pub struct Now(pub i64);
 pub struct Request<'a> {
     /// The agent that acts.
     pub agent: &'a str,
-    /// Whom it acts for.
+    /// Whom it acts for: as its own proof says, else whom the agent that called it acts for.
     pub user: Option<User<'a>>,
+    /// Whom else the agents before it act for, as identity and subject.
+    pub others: &'a [(Arc<str>, Arc<str>)],
     /// The agents between the origin of the work and the one that acts, oldest first; every envelope counts. Empty
     /// where the agent acts of its own.
     pub chain: &'a [Arc<str>],

@@ -99,6 +99,7 @@ impl<'a> Asked<'a> {
                 .user
                 .as_ref()
                 .map(|(source, subject)| User { source, subject }),
+            others: &[],
             chain: &self.chain,
             scopes: &self.scopes,
             task: Touched {

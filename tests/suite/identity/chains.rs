@@ -10,7 +10,7 @@ use tests::{Agent, Era, Gateway, Received, Setup, Upstream, Whole, json as raw};
 
 /// Where an agent puts the hop token it was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+pub(crate) enum Way {
     Header,
     Meta,
     Both,
@@ -75,7 +75,7 @@ async fn call_on(agent: &mut Agent, tool: &str, (way, token): (Way, &str)) -> Wh
 }
 
 /// An agent behind a server: what it is asked, it asks of the next.
-async fn passes_on(
+pub(crate) async fn passes_on(
     address: SocketAddr,
     (own, next, tool): (&'static str, &'static str, &'static str),
     way: Way,

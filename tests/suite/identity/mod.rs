@@ -2,7 +2,7 @@
 
 mod availability;
 mod bounds;
-mod chains;
+pub(crate) mod chains;
 mod endings;
 mod fallback;
 mod foreign;

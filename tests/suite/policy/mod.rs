@@ -2,6 +2,7 @@
 
 mod arguments;
 mod labels;
+mod users;
 mod verdicts;
 
 use tests::{Agent, Whole};

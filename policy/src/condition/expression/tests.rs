@@ -56,6 +56,7 @@ fn with_facts<T>(arguments: &str, look: impl FnOnce(&Facts<'_>) -> T) -> T {
             source: "corp",
             subject: "alice",
         }),
+        others: &[],
         chain: &chain,
         scopes: &[],
         task: Touched {
