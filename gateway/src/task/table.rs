@@ -90,7 +90,9 @@ impl Table {
 
     /// All that are open, oldest first.
     pub(crate) fn all(&self) -> Vec<Arc<Task>> {
-        let mut all: Vec<Arc<Task>> = self.tasks.iter().map(|task| Arc::clone(&task)).collect();
+        let mut all = self.snapshot();
+        // One that ends at this moment may still be in its place.
+        all.retain(|task| task.end().is_none());
         all.sort_by_key(|task| task.id);
         all
     }
