@@ -171,6 +171,8 @@ impl Table {
             return;
         }
         tracing::debug!(task = %task.id, agent = %task.principal.agent, cause = cause.name(), "task ended");
+        // Among the past before it leaves the present, so that who asks finds it in one of them.
+        self.bury(Arc::clone(task));
         self.tasks.remove(&task.id);
         self.own
             .remove_if(&Own::of(task), |_, other| other.id == task.id);
@@ -190,7 +192,6 @@ impl Table {
             }
         }
         self.keep(task);
-        self.bury(Arc::clone(task));
     }
 
     /// Ends what is due, and brings what is on disk up to date; returns how many are left.
