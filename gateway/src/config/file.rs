@@ -31,3 +31,26 @@ pub(crate) fn read(path: &Path) -> Result<Zeroizing<String>, String> {
     let text = std::str::from_utf8(&bytes).map_err(|_| "not UTF-8".to_owned())?;
     Ok(Zeroizing::new(text.to_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{BYTES_MOST, read};
+
+    #[test]
+    fn only_regular_files_of_sensible_size_are_read() {
+        let path = std::env::temp_dir().join(format!("hopgate-file-{}", std::process::id()));
+        let written = |bytes: u64| {
+            let file = std::fs::File::create(&path).unwrap();
+            file.set_len(bytes).unwrap();
+            read(&path).map(|text| text.len() as u64)
+        };
+        assert_eq!(written(BYTES_MOST), Ok(BYTES_MOST));
+        assert_eq!(written(BYTES_MOST + 1), Err("larger than 8 MiB".to_owned()));
+        std::fs::remove_file(&path).unwrap();
+        assert!(read(&path).is_err());
+        assert_eq!(
+            read(&std::env::temp_dir()).map(drop),
+            Err("not a regular file".to_owned())
+        );
+    }
+}
