@@ -52,7 +52,8 @@ pub(crate) async fn decide(bound: Bound, tasks: &Tasks) -> Result<Authorized, Re
         }
     }
     if let Some(class) = class {
-        tasks.touch(bound.task(), class).await?;
+        let policy = &bound.asked().context().snapshot.config.policy;
+        tasks.touch(bound.task(), class, policy).await?;
     }
     Ok(Authorized {
         bound,
@@ -62,12 +63,15 @@ pub(crate) async fn decide(bound: Bound, tasks: &Tasks) -> Result<Authorized, Re
     })
 }
 
-/// What rules that are only counted would make of this call.
+/// What rules that are only counted would make of this call, where there are any.
 pub(crate) fn shadow(bound: &Bound) -> Option<policy::Shadow> {
+    let sight = Sight::of(bound);
+    if !sight.has_shadows() {
+        return None;
+    }
     let target = request::target(bound).ok()?;
     let target = target.as_policy();
     let calls = target != policy::Target::Server;
-    let sight = Sight::of(bound);
     calls
         .then(|| sight.shadow(target, request::arguments(bound)))
         .flatten()

@@ -66,6 +66,11 @@ impl<'a> Sight<'a> {
         policy::decide(self.policy(), &request, instant())
     }
 
+    /// Whether any rule is only counted.
+    pub(crate) fn has_shadows(self) -> bool {
+        self.policy().has_shadows()
+    }
+
     /// What rules that are only counted would make of it.
     pub(crate) fn shadow(self, target: Target<'_>, arguments: Option<Json<'_>>) -> Option<Shadow> {
         let request = Request {

@@ -1,19 +1,24 @@
 //! What a task has touched: the highest label of what was called in it, and whether it was answered by anybody.
 //!
 //! All tasks of one tree share it: what one agent read reaches the agent that called it, and what that one sends on
-//! reaches the other. It only rises, and it is on disk before the call that raised it is sent.
+//! reaches the other. It only rises, and where a rule asks after it, it is on disk before the call
+//! that raised it is sent.
 
 use super::work::Task;
 use super::{Table, Tasks};
 use crate::pipeline::Refusal;
-use policy::Touched;
 use policy::model::{Class, Label};
+use policy::{Policy, Touched};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// What a tree of tasks has touched, in one word: the label's place, and a bit above it.
+/// What a tree of tasks has touched, each in one word: the label's place, and a bit above it.
 #[derive(Debug, Default)]
-pub(super) struct Labels(AtomicU8);
+pub(super) struct Labels {
+    now: AtomicU8,
+    /// What of it is on disk.
+    kept: AtomicU8,
+}
 
 const UNTRUSTED: u8 = 1 << 7;
 
@@ -22,39 +27,57 @@ const UNTRUSTED: u8 = 1 << 7;
 impl Labels {
     /// Those that are kept on disk.
     pub(super) fn read(word: u8) -> Self {
-        Self(AtomicU8::new(word))
+        Self {
+            now: AtomicU8::new(word),
+            kept: AtomicU8::new(word),
+        }
     }
 
     /// As they are kept on disk.
     pub(super) fn word(&self) -> u8 {
-        self.0.load(Ordering::Acquire)
+        self.now.load(Ordering::Acquire)
     }
 
     /// What has been touched so far.
     pub(super) fn look(&self) -> Touched {
-        let word = self.word();
-        let place = usize::from(word & !UNTRUSTED);
-        // A word nobody here wrote stands for the highest.
-        let label = Label::ALL.get(place).copied().unwrap_or(Label::Restricted);
-        Touched {
-            label,
-            untrusted: word & UNTRUSTED != 0,
-        }
+        touched(self.word())
     }
 
-    /// Adds what others have touched; whether that is new.
-    pub(super) fn raise(&self, other: Touched) -> bool {
-        let raised = |word: u8| {
-            let place = Label::ALL.iter().position(|one| *one == other.label);
-            let place = u8::try_from(place.unwrap_or_default()).unwrap_or_default();
-            let flag = (word & UNTRUSTED) | if other.untrusted { UNTRUSTED } else { 0 };
-            let next = (word & !UNTRUSTED).max(place) | flag;
-            (next != word).then_some(next)
-        };
-        self.0
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, raised)
-            .is_ok()
+    /// Adds what others have touched.
+    pub(super) fn raise(&self, other: Touched) {
+        add(&self.now, other);
     }
+
+    /// Whether so much is on disk.
+    fn keeps(&self, other: Touched) -> bool {
+        let kept = self.kept.load(Ordering::Acquire);
+        with(kept, other) == kept
+    }
+}
+
+/// What a word says. One that nobody here wrote stands for the highest label.
+fn touched(word: u8) -> Touched {
+    let place = usize::from(word & !UNTRUSTED);
+    let label = Label::ALL.get(place).copied();
+    Touched {
+        label: label.unwrap_or(Label::Restricted),
+        untrusted: word & UNTRUSTED != 0,
+    }
+}
+
+/// A word with more touched.
+fn with(word: u8, other: Touched) -> u8 {
+    let place = Label::ALL.iter().position(|one| *one == other.label);
+    let place = place.and_then(|place| u8::try_from(place).ok());
+    let flag = (word & UNTRUSTED) | if other.untrusted { UNTRUSTED } else { 0 };
+    (word & !UNTRUSTED).max(place.unwrap_or_default()) | flag
+}
+
+fn add(word: &AtomicU8, other: Touched) {
+    // It cannot fail: the closure always gives a word.
+    let _ = word.fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
+        Some(with(word, other))
+    });
 }
 
 // === impl Task ===
@@ -87,24 +110,33 @@ impl Table {
 // === impl Tasks ===
 
 impl Tasks {
-    /// Notes what a call touches. Returns when that is on disk.
+    /// Notes what a call touches. Returns when that is on disk, where a rule of the policy asks after it.
     ///
     /// # Errors
     ///
     /// [`Refusal::Unkept`].
-    pub(crate) async fn touch(&self, task: &Arc<Task>, class: Class) -> Result<(), Refusal> {
+    pub(crate) async fn touch(
+        &self,
+        task: &Arc<Task>,
+        class: Class,
+        policy: &Policy,
+    ) -> Result<(), Refusal> {
         let touches = Touched {
             label: class.label,
             untrusted: class.untrusted,
         };
-        if !task.labels.raise(touches) {
+        task.labels.raise(touches);
+        if task.labels.keeps(touches) || !policy.minds(touches) {
             return Ok(());
         }
+        let written = task.touched();
         self.table.keep_tree(task);
         self.table.settled().await.map_err(|why| {
             tracing::error!("what a task has touched cannot be written: {why}");
             Refusal::Unkept
-        })
+        })?;
+        add(&task.labels.kept, written);
+        Ok(())
     }
 }
 
@@ -119,13 +151,30 @@ mod tests {
         let labels = Labels::default();
         let touched = |label, untrusted| Touched { label, untrusted };
         assert_eq!(labels.look(), touched(Label::Public, false));
-        assert!(!labels.raise(touched(Label::Public, false)));
-        assert!(labels.raise(touched(Label::Confidential, false)));
-        assert!(!labels.raise(touched(Label::Internal, false)));
-        assert!(labels.raise(touched(Label::Public, true)));
-        assert!(!labels.raise(touched(Label::Confidential, false)));
-        assert_eq!(labels.look(), touched(Label::Confidential, true));
-        assert_eq!(Labels::read(labels.word()).look(), labels.look());
+        for (label, untrusted, after) in [
+            (Label::Public, false, touched(Label::Public, false)),
+            (
+                Label::Confidential,
+                false,
+                touched(Label::Confidential, false),
+            ),
+            (Label::Internal, false, touched(Label::Confidential, false)),
+            (Label::Public, true, touched(Label::Confidential, true)),
+            (
+                Label::Confidential,
+                false,
+                touched(Label::Confidential, true),
+            ),
+        ] {
+            labels.raise(touched(label, untrusted));
+            assert_eq!(labels.look(), after);
+        }
+        assert!(labels.keeps(touched(Label::Public, false)));
+        assert!(!labels.keeps(touched(Label::Internal, false)));
+        assert!(!labels.keeps(touched(Label::Public, true)));
+        let read = Labels::read(labels.word());
+        assert_eq!(read.look(), labels.look());
+        assert!(read.keeps(labels.look()));
         assert_eq!(Labels::read(9).look(), touched(Label::Restricted, false));
     }
 }
