@@ -28,6 +28,10 @@ pub enum Kind {
     Object,
 }
 
+/// A member whose name could be taken for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unclear;
+
 /// The values of a list, or the members of an object, one after the other.
 #[derive(Debug, Clone)]
 struct Walk<'a> {
@@ -64,6 +68,24 @@ impl<'a> Json<'a> {
     pub fn member(self, name: &str) -> Option<Self> {
         let mut members = self.members();
         members.find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+
+    /// The same, where no other member's name differs from it in the case of letters only: of two such, one reader takes
+    /// the one and another the other.
+    ///
+    /// # Errors
+    ///
+    /// [`Unclear`].
+    pub fn sole_member(self, name: &str) -> Result<Option<Self>, Unclear> {
+        let mut found = None;
+        for (key, value) in self.members() {
+            if key == name {
+                found = found.or(Some(value));
+            } else if alike(&key, name) {
+                return Err(Unclear);
+            }
+        }
+        Ok(found)
     }
 
     /// The members of an object, in order; none of anything else.
@@ -130,6 +152,16 @@ impl<'a> Walk<'a> {
         self.rest = rest;
         Some(Json(value))
     }
+}
+
+/// Whether two names differ in the case of letters only.
+fn alike(one: &str, other: &str) -> bool {
+    if one.is_ascii() && other.is_ascii() {
+        return one.eq_ignore_ascii_case(other);
+    }
+    // Some letters meet only in capitals, such as the long s.
+    let folded = |name: &str| name.to_uppercase().to_lowercase();
+    folded(one) == folded(other)
 }
 
 /// How many bytes the value at the beginning of a text has. Containers are left behind by counting, not by recursion.

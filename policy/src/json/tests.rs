@@ -1,6 +1,6 @@
 //! What is found is what a JSON library finds.
 
-use super::{Json, Kind};
+use super::{Json, Kind, Unclear};
 use serde_json::Value;
 
 /// The tree the walk finds.
@@ -67,4 +67,18 @@ fn no_text_is_too_much() {
     }
     let deep = "[".repeat(100_000) + &"]".repeat(100_000);
     assert_eq!(Json::new(deep.as_bytes()).items().count(), 1);
+}
+
+#[test]
+fn a_name_that_could_be_another_is_unclear() {
+    let json = Json::new(r#"{"path":1,"Force":2,"\u017fize":3,"\u212aey":4}"#.as_bytes());
+    assert_eq!(
+        json.sole_member("path").unwrap().unwrap().number(),
+        Some("1")
+    );
+    assert_eq!(json.sole_member("paths"), Ok(None));
+    for name in ["force", "size", "key", "Path"] {
+        assert_eq!(json.sole_member(name), Err(Unclear), "{name}");
+    }
+    assert!(json.sole_member("Force").unwrap().is_some());
 }

@@ -92,8 +92,8 @@ const WHENS: [When; 6] = [
         means: |judge| match judge.question.given("t") {
             _ if judge.question.untrusted => Known::No,
             Some(Given::Text(text)) => yes(*text == "ab"),
-            Some(_) => Known::No,
-            None => Known::Maybe,
+            // Of another type, or none at all.
+            _ => Known::Maybe,
         },
     },
 ];

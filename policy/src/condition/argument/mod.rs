@@ -75,9 +75,13 @@ impl Argument {
     fn below(&self, json: Json<'_>, segments: &[Segment]) -> Truth {
         match (segments.split_first(), json.kind()) {
             (None, Some(_)) => self.there(json),
-            (Some((Segment::Member(name), rest)), Some(Kind::Object)) => json
-                .member(name)
-                .map_or_else(|| self.missing(), |json| self.below(json, rest)),
+            (Some((Segment::Member(name), rest)), Some(Kind::Object)) => {
+                match json.sole_member(name) {
+                    Ok(Some(json)) => self.below(json, rest),
+                    Ok(None) => self.missing(),
+                    Err(_) => Truth::Maybe,
+                }
+            }
             (Some((Segment::Each, rest)), Some(Kind::List)) => {
                 self.each(json.items().map(|json| self.below(json, rest)))
             }

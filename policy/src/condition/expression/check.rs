@@ -5,7 +5,8 @@ use super::Flaw;
 use super::cost::Cost;
 use super::functions::{self, FUNCTIONS_BUILT, Pattern};
 use super::names::{self, Fact, Sort};
-use super::syntax::{is_literal, literal, parse, path};
+use super::syntax::{is_literal, kind, kinds, literal, parse, path};
+use crate::json::Kind;
 use cel::Value;
 use cel::common::ast::{
     CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedEntryExpr, IdedExpr, LiteralValue,
@@ -27,8 +28,8 @@ pub(super) struct Checked {
 pub(super) enum Slot {
     /// What is known of a call without its arguments.
     Fact(Fact),
-    /// An argument.
-    Argument(Vec<Step>),
+    /// An argument, and the kinds it is compared with; none: any.
+    Argument(Vec<Step>, Vec<Kind>),
     /// Whether there is an argument.
     Has(Vec<Step>),
     /// What is the same for every call.
@@ -74,7 +75,7 @@ impl Checked {
     pub(super) fn is_momentary(&self) -> bool {
         self.slots.iter().any(|slot| match slot {
             Slot::Fact(fact) => fact.is_momentary(),
-            Slot::Argument(_) | Slot::Has(_) => true,
+            Slot::Argument(..) | Slot::Has(_) => true,
             Slot::Constant(_) => false,
         })
     }
@@ -123,7 +124,7 @@ impl Walk {
         };
         let path: Vec<_> = path.collect();
         Ok(Some(match (fact, asked) {
-            (Fact::Arguments, None) => (Slot::Argument(path), Sort::Unknown),
+            (Fact::Arguments, None) => (Slot::Argument(path, Vec::new()), Sort::Unknown),
             (Fact::Arguments, Some(_)) if !path.is_empty() => (Slot::Has(path), Sort::Bool),
             (_, Some(_)) => return Err(has_elsewhere()),
             (_, None) if path.is_empty() => (Slot::Fact(fact), fact.sort()),
@@ -196,13 +197,11 @@ impl Walk {
                 }
                 _ => Ok(Sort::Unknown),
             },
-            operators::EQUALS
-            | operators::NOT_EQUALS
-            | operators::LESS
+            operators::EQUALS | operators::NOT_EQUALS | operators::IN => self.equals(call),
+            operators::LESS
             | operators::LESS_EQUALS
             | operators::GREATER
-            | operators::GREATER_EQUALS
-            | operators::IN => self.visit_all(&mut call.args).map(|_| Sort::Bool),
+            | operators::GREATER_EQUALS => self.orders(call),
             operators::ADD
             | operators::SUBSTRACT
             | operators::MULTIPLY
@@ -212,6 +211,53 @@ impl Walk {
             operators::INDEX => self.visit_all(&mut call.args).map(|_| Sort::Unknown),
             _ => self.function(call),
         }
+    }
+
+    /// An argument that is compared with what is written out must be of its kind: who writes `"5"` for `5` must not
+    /// escape a deny by it.
+    fn equals(&mut self, call: &mut CallExpr) -> Result<Sort, Flaw> {
+        let wanted = match call.args.as_slice() {
+            [_, list] if call.func_name == operators::IN => {
+                vec![kinds(&list.expr), vec![Kind::List, Kind::Object]]
+            }
+            [one, other] => [other, one]
+                .map(|node| kind(&node.expr).into_iter().collect())
+                .to_vec(),
+            _ => Vec::new(),
+        };
+        self.visit_all(&mut call.args)?;
+        for (node, wanted) in call.args.iter().zip(wanted) {
+            if let Some(Slot::Argument(_, kinds)) = self.slot(node) {
+                *kinds = wanted;
+            }
+        }
+        Ok(Sort::Bool)
+    }
+
+    /// Labels and effects are texts here, and their order is not that of texts.
+    fn orders(&mut self, call: &mut CallExpr) -> Result<Sort, Flaw> {
+        self.visit_all(&mut call.args)?;
+        for node in &call.args {
+            if let Some(Slot::Fact(Fact::TaskLabel | Fact::ToolLabel | Fact::ToolEffect)) =
+                self.slot(node)
+            {
+                return Err(Flaw {
+                    message: "labels and effects have no order here".to_owned(),
+                    help: "name them, as in `task.label in [\"confidential\", \"restricted\"]`"
+                        .to_owned(),
+                });
+            }
+        }
+        Ok(Sort::Bool)
+    }
+
+    /// What a node that has been visited stands for.
+    fn slot(&mut self, node: &IdedExpr) -> Option<&mut Slot> {
+        let Expr::Ident(name) = &node.expr else {
+            return None;
+        };
+        let at: usize = name.strip_prefix(Slot::PREFIX)?.parse().ok()?;
+        self.slots.get_mut(at)
     }
 
     fn function(&mut self, call: &mut CallExpr) -> Result<Sort, Flaw> {

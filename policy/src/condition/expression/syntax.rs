@@ -4,6 +4,7 @@ use super::Flaw;
 use super::check::Step;
 use super::names::Sort;
 use super::number::WHOLE;
+use crate::json::Kind;
 use cel::common::ast::{Expr, IdedExpr, LiteralValue, operators};
 use cel::parser::PrattParser;
 
@@ -72,6 +73,29 @@ pub(super) fn path(expr: &Expr) -> Option<(&str, Vec<Step>)> {
             _ => return None,
         }
     }
+}
+
+/// The kind of what is written out; `None` of what is not, and of `null`, which anything may be compared with.
+pub(super) fn kind(expr: &Expr) -> Option<Kind> {
+    Some(match expr {
+        Expr::Literal(LiteralValue::Int(_) | LiteralValue::UInt(_) | LiteralValue::Double(_)) => {
+            Kind::Number
+        }
+        Expr::Literal(LiteralValue::String(_)) => Kind::Text,
+        Expr::Literal(LiteralValue::Boolean(_)) => Kind::Bool,
+        Expr::List(_) => Kind::List,
+        Expr::Map(_) => Kind::Object,
+        _ => return None,
+    })
+}
+
+/// The kinds of the items of a list that is written out; none where one could be anything.
+pub(super) fn kinds(expr: &Expr) -> Vec<Kind> {
+    let Expr::List(list) = expr else {
+        return Vec::new();
+    };
+    let kinds = list.elements.iter().map(|item| kind(&item.expr));
+    kinds.collect::<Option<_>>().unwrap_or_default()
 }
 
 /// Whether it is a literal, or a list of literals.

@@ -87,6 +87,53 @@ fn check(expected: Truth, arguments: &str, expressions: &[&str]) {
     }
 }
 
+/// An argument of another type than it is compared with is not merely different.
+#[test]
+fn another_type_is_no_escape() {
+    for (expression, arguments, expected) in [
+        ("call.args.n == 5", r#"{"n":"5"}"#, Truth::Maybe),
+        ("call.args.n != 5", r#"{"n":[5]}"#, Truth::Maybe),
+        ("call.args.n != 5", r#"{"n":6}"#, Truth::Yes),
+        (
+            "call.args.m in ['force', 'hard']",
+            r#"{"m":["force"]}"#,
+            Truth::Maybe,
+        ),
+        (
+            "call.args.m in ['force', 'hard']",
+            r#"{"m":"soft"}"#,
+            Truth::No,
+        ),
+        ("'force' in call.args.m", r#"{"m":"force"}"#, Truth::Maybe),
+        ("'force' in call.args.m", r#"{"m":["soft"]}"#, Truth::No),
+        ("call.args.m == ['a']", r#"{"m":["b"]}"#, Truth::No),
+        ("call.args.m == null", r#"{"m":"a"}"#, Truth::No),
+        ("call.args.m == null", r#"{"m":null}"#, Truth::Yes),
+        ("call.args.m == true", r#"{"m":"true"}"#, Truth::Maybe),
+        // Two members that one reader takes for one.
+        (
+            "call.args.path == 'a'",
+            r#"{"path":"a","Path":"b"}"#,
+            Truth::Maybe,
+        ),
+        ("has(call.args.path)", r#"{"PATH":"b"}"#, Truth::Maybe),
+    ] {
+        assert_eq!(
+            truth_for(expression, arguments),
+            expected,
+            "{expression} {arguments}"
+        );
+    }
+    for wrong in [
+        "task.label > 'internal'",
+        "'x' <= tool.label",
+        "tool.effect >= 'write'",
+    ] {
+        let flaw = Expression::new(wrong).unwrap_err();
+        assert!(flaw.message.contains("no order"), "{flaw:?}");
+    }
+}
+
 #[test]
 fn every_name_says_what_is() {
     let holds = [

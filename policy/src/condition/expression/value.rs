@@ -54,7 +54,7 @@ impl<'a> Asked<'a> {
             now,
         } = self.facts;
         Some(match fact {
-            Fact::Arguments => return self.argument(&[]),
+            Fact::Arguments => return self.argument(&[], &[]),
             Fact::CallName => {
                 let (_, name) = target(request.target)?;
                 self.spend(name.len() * PLAIN)?;
@@ -79,9 +79,11 @@ impl<'a> Asked<'a> {
         })
     }
 
-    /// The argument at a path.
-    fn argument(&self, path: &[Step]) -> Option<Box<dyn Val + 'a>> {
-        self.value(self.found(path)?, 0)
+    /// The argument at a path, if it is of a kind that it is compared with: one of another is not merely different.
+    fn argument(&self, path: &[Step], kinds: &[Kind]) -> Option<Box<dyn Val + 'a>> {
+        let found = self.found(path)?;
+        let fits = kinds.is_empty() || found.kind().is_some_and(|kind| kinds.contains(&kind));
+        fits.then(|| self.value(found, 0)).flatten()
     }
 
     /// Whether there is an argument at a path; `None` where there is nothing it could be in.
@@ -92,7 +94,8 @@ impl<'a> Asked<'a> {
         let within = self.found(path)?;
         self.spend(within.raw().len())?;
         let is_object = within.kind() == Some(Kind::Object);
-        is_object.then(|| boolean(within.member(last).is_some()))
+        let member = within.sole_member(last).ok()?;
+        is_object.then(|| boolean(member.is_some()))
     }
 
     fn found(&self, path: &[Step]) -> Option<Json<'a>> {
@@ -101,7 +104,7 @@ impl<'a> Asked<'a> {
         for step in path {
             self.spend(json.raw().len())?;
             json = match step {
-                Step::Member(name) => json.member(name)?,
+                Step::Member(name) => json.sole_member(name).ok()??,
                 Step::Item(at) => json.items().nth(*at)?,
             };
         }
@@ -151,7 +154,7 @@ impl VariableResolver for Asked<'_> {
         let value = match self.checked.slots.get(at)? {
             Slot::Constant(value) => return Some(CowVal::Borrowed(value.as_ref())),
             Slot::Fact(fact) => self.fact(*fact),
-            Slot::Argument(path) => self.argument(path),
+            Slot::Argument(path, kinds) => self.argument(path, kinds),
             Slot::Has(path) => self.has(path),
         };
         value.map(CowVal::Owned)
