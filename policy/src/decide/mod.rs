@@ -12,7 +12,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use crate::model::{Ask, Now, Policy, Request, Rule, Verdict};
+use crate::model::{Ask, Mode, Now, Policy, Request, Rule, Target, Verdict, uri};
 use case::Case;
 
 pub use explain::{Explanation, Silent, Told, explain};
@@ -95,6 +95,33 @@ pub enum Reason {
 
 /// Whether the request may happen, and by or against which rule.
 pub fn decide(policy: &Policy, request: &Request<'_>, now: Now) -> Decision {
+    let decision = as_written(policy, request, now);
+    if matches!(decision, Decision::Deny(_)) {
+        return decision;
+    }
+    // A resource is refused under every way to write it, or under none.
+    match alias(request.target) {
+        Some(uri) => {
+            let target = Target::Resource(&uri);
+            let other = as_written(policy, &Request { target, ..*request }, now);
+            match other {
+                Decision::Allow(_) => decision,
+                other => other,
+            }
+        }
+        None => decision,
+    }
+}
+
+/// The plainest way to write a resource's URI, where it is written otherwise.
+fn alias(target: Target<'_>) -> Option<String> {
+    match target {
+        Target::Resource(uri) => uri::plain(uri),
+        _ => None,
+    }
+}
+
+fn as_written(policy: &Policy, request: &Request<'_>, now: Now) -> Decision {
     match Case::new(policy, request, now) {
         Ok(case) => case.decide(),
         Err(reason) => Decision::Deny(Denial {
@@ -107,7 +134,13 @@ pub fn decide(policy: &Policy, request: &Request<'_>, now: Now) -> Decision {
 
 /// Whether the caller may learn that the target exists: what only a call could say, or the hour, is left open.
 pub fn visible(policy: &Policy, request: &Request<'_>) -> bool {
-    Case::new(policy, request, Now(0)).is_ok_and(|case| case.visible())
+    let seen =
+        |request: &Request<'_>| Case::new(policy, request, Now(0)).is_ok_and(|case| case.visible());
+    let plain = |uri: String| {
+        let target = Target::Resource(&uri);
+        seen(&Request { target, ..*request })
+    };
+    seen(request) && alias(request.target).is_none_or(plain)
 }
 
 /// The scopes every caller of a server needs, whatever it calls there: what a first token should ask for.
@@ -115,7 +148,7 @@ pub fn base_scopes<'a>(policy: &'a Policy, server: &str) -> Vec<&'a str> {
     let touches = |rule: &&Rule| {
         let tools = rule.tools.as_deref();
         let touched = tools.is_none_or(|tools| tools.iter().any(|tool| tool.touches(server)));
-        rule.verdict == Verdict::Allow && touched
+        rule.verdict == Verdict::Allow && rule.mode == Mode::Enforced && touched
     };
     let mut rules = policy.rules.iter().filter(touches);
     let mut common: Vec<&str> = match rules.next() {

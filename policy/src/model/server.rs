@@ -61,8 +61,25 @@ impl Default for Server {
 }
 
 impl Server {
-    /// What is said of a target.
+    /// What is said of a target; of a resource, the gravest of what is said of any way to write it.
     pub fn class(&self, target: Target<'_>) -> Class {
+        let written = self.as_written(target);
+        let Target::Resource(uri) = target else {
+            return written;
+        };
+        let Some(plain) = super::uri::plain(uri) else {
+            return written;
+        };
+        let other = self.as_written(Target::Resource(&plain));
+        Class {
+            effect: written.effect.max(other.effect),
+            label: written.label.max(other.label),
+            egress: written.egress.max(other.egress),
+            untrusted: written.untrusted | other.untrusted,
+        }
+    }
+
+    fn as_written(&self, target: Target<'_>) -> Class {
         let said = match target {
             Target::Tool(name) => self.tools.said(name),
             Target::Resource(uri) => self.resources.said(uri),
