@@ -132,7 +132,7 @@ pub(crate) async fn read(identified: Identified) -> Result<Reading, Refusal> {
 pub(crate) fn check(read: Read, mirrors: &Mirrors) -> Result<Asked, Refusal> {
     let asked = read.asked;
     if let Some(said) = asked.said() {
-        said.check(&asked.context)?;
+        said.check(&asked.context.headers)?;
         mirrors.check(&asked.context, said)?;
     }
     Ok(asked)

@@ -1,6 +1,6 @@
 //! Turns what a message asks into the policy's words, and a denial into what the caller may learn of it.
 
-use super::Sight;
+use super::{Sight, Verdict};
 use crate::ask::{Ask, Context, Said};
 use crate::identity::{Resource, insufficient_scope};
 use crate::pipeline::{Denial, Refusal};
@@ -43,7 +43,10 @@ pub(super) fn target(bound: &Bound) -> Result<Target<'_>, Refusal> {
         // What no table has is refused unless the operator has said what it does.
         let known = said.classified(bound.asked().context());
         let name = said.text(Member::Method).filter(|_| known);
-        return name.map(Target::Method).ok_or(Refusal::MethodUnknown);
+        return name.map(Target::Method).ok_or(match said.class() {
+            Class::Request => Refusal::MethodUnknown,
+            _ => Refusal::Invalid("a notification of an unknown method"),
+        });
     };
     match method {
         Method::ToolsCall => named(said, Member::Name, "params.name").map(Target::Tool),
@@ -59,7 +62,9 @@ pub(super) fn target(bound: &Bound) -> Result<Target<'_>, Refusal> {
 /// The arguments of a call, where it brings any.
 pub(super) fn arguments(bound: &Bound) -> Option<Json<'_>> {
     let said = bound.asked().said()?;
-    said.raw(Member::Arguments).map(Json::new)
+    let has_some = matches!(said.method, Some(Method::ToolsCall | Method::PromptsGet));
+    let arguments = said.raw(Member::Arguments).filter(|_| has_some);
+    arguments.map(Json::new)
 }
 
 /// What a completion completes: a prompt's argument, or a resource template's.
@@ -109,13 +114,16 @@ pub(super) fn response(bound: &Bound, said: &Said) -> Result<(), Refusal> {
     let asked = bound
         .session()
         .zip(said.id())
-        .is_some_and(|(session, id)| session.memory.answer(id));
-    if asked {
-        Ok(())
-    } else {
-        Err(Refusal::Unasked(
+        .and_then(|(session, id)| session.memory.answer(id));
+    match asked.map(|method| Sight::of(bound).may_be_asked(method)) {
+        Some(Verdict::Pass) => Ok(()),
+        // What the task has touched since may be nothing for this server.
+        Some(Verdict::Withhold) => Err(Refusal::Unasked(
+            "the rules no longer let the client answer",
+        )),
+        None => Err(Refusal::Unasked(
             "it answers no request that was delivered here",
-        ))
+        )),
     }
 }
 

@@ -150,7 +150,8 @@ fn answered(events: &mut Events, data: &Bytes, id: &[u8]) -> Spoken {
         if !events.call.listens() || (open.is_none() && !resumes) {
             return Spoken::Withhold;
         }
-        open.flatten()
+        // One id may have been used twice: whatever it was asked for, every list in it is looked for.
+        None
     };
     let Ok(read) = answer::whole(&events.call, &events.shared, method, id, data) else {
         return Spoken::Withhold;
@@ -192,9 +193,8 @@ fn unasked(events: &mut Events, data: &Bytes, message: &Message) -> Spoken {
     };
     match sight.may_be_asked(method) {
         Verdict::Pass => {
-            session
-                .memory
-                .ask(id, message.slice(Member::MetaProgressToken, data));
+            let progress = message.slice(Member::MetaProgressToken, data);
+            session.memory.ask(id, progress, method);
             let changed = seals::of_message(&events.call, message, data);
             events.waiting.get_or_insert_with(Instant::now);
             Spoken::Pass(changed)

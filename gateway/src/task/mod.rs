@@ -178,6 +178,9 @@ impl Tasks {
             }
             (None, None, _) => self.table.own(caller, None, &terms, now),
         };
+        if !task.is_of(&caller.proof) {
+            return Err(Refusal::TaskUnknown);
+        }
         let agent = &context.principal().agent;
         if task.chain().is_empty() && context.snapshot.registry.requires_chain(agent) {
             return Err(Refusal::ChainMissing);
@@ -186,7 +189,7 @@ impl Tasks {
         Ok(task)
     }
 
-    /// A task that is open and the caller's own, and where a hop token came too, of that chain.
+    /// A task that is open and the caller's own. One that grew from another's is good with that one's hop token only.
     fn named(
         &self,
         id: &str,
@@ -198,7 +201,7 @@ impl Tasks {
             .ok()
             .and_then(|id| self.table.named(id, now));
         let own = |task: &Held| {
-            let chain = parent.is_none_or(|parent| task.parent == Some(parent.id));
+            let chain = task.parent == parent.map(|parent| parent.id);
             **task.principal() == **context.principal() && chain
         };
         held.filter(own).ok_or(Refusal::TaskUnknown)

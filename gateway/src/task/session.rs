@@ -65,6 +65,7 @@ struct Open {
 struct Asked {
     id: Box<[u8]>,
     progress: Option<Box<[u8]>>,
+    method: Option<Method>,
 }
 
 /// Sessions by key: principal, server and the server's own id.
@@ -197,7 +198,7 @@ impl Session {
     }
 
     /// A request of the server is being delivered to the client.
-    pub(crate) fn ask(&self, id: &[u8], progress: Option<&[u8]>) {
+    pub(crate) fn ask(&self, id: &[u8], progress: Option<&[u8]>, method: Option<Method>) {
         let mut memory = self.memory();
         if memory.asked.iter().any(|asked| *asked.id == *id) {
             return;
@@ -206,14 +207,15 @@ impl Session {
         memory.asked.push(Asked {
             id: Box::from(id),
             progress: progress.map(Box::from),
+            method,
         });
     }
 
-    /// The client answers a request of the server: true once for each request delivered.
-    pub(crate) fn answer(&self, id: &[u8]) -> bool {
+    /// The client answers a request of the server: once for each request delivered; returns what was asked.
+    pub(crate) fn answer(&self, id: &[u8]) -> Option<Option<Method>> {
         let mut memory = self.memory();
-        let found = memory.asked.iter().position(|asked| *asked.id == *id);
-        found.map(|at| memory.asked.swap_remove(at)).is_some()
+        let at = memory.asked.iter().position(|asked| *asked.id == *id)?;
+        Some(memory.asked.swap_remove(at).method)
     }
 
     /// Whether the client may report progress under this token: one a delivered request brought.
@@ -267,12 +269,12 @@ mod tests {
     #[test]
     fn an_answer_passes_once_and_only_for_what_was_asked() {
         let session = Session::default();
-        session.ask(b"1", Some(b"\"t\""));
+        session.ask(b"1", Some(b"\"t\""), None);
         assert!(session.waits_for_client());
-        assert!(!session.answer(b"\"1\""), "a string is not the number");
+        assert_eq!(session.answer(b"\"1\""), None, "a string is not the number");
         assert!(session.awaits_progress(b"\"t\"") && !session.awaits_progress(b"\"u\""));
-        assert!(session.answer(b"1"));
-        assert!(!session.answer(b"1"));
+        assert_eq!(session.answer(b"1"), Some(None));
+        assert_eq!(session.answer(b"1"), None);
         assert!(!session.waits_for_client());
     }
 

@@ -220,6 +220,11 @@ impl Task {
         self.deadline.load(Ordering::Relaxed)
     }
 
+    /// Whether its chain is the one that a proof speaks of.
+    pub(super) fn is_of(&self, proof: &Proof) -> bool {
+        self.actors == proof.actors.len() && self.chain.ends_with(&proof.actors)
+    }
+
     /// Cancelled when it ends.
     pub(crate) fn over(&self) -> &CancellationToken {
         &self.over
