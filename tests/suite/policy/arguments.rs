@@ -33,6 +33,8 @@ async fn an_allow_reads_the_arguments() {
             r#"{"order":{"amount":1},"to":"acme/x/y"}"#,
             r#"{"order":{"amount":1},"to":["acme/x"]}"#,
             r#"{"order":{"amount":1}}"#,
+            r#"{"order":{"amount":1},"to":"acme/x","To":"eve"}"#,
+            r#"{"order":{"amount":1,"AMOUNT":1000},"to":"acme/x"}"#,
         ] {
             let answer = agent.call("echo", wrong).await;
             assert_eq!(told(&answer), "at most 100.1, and to acme", "{wrong}");
@@ -147,4 +149,58 @@ async fn prompts_are_read_as_tools_are() {
     assert_eq!(get("ann").await.code(), None);
     assert_eq!(get("eve").await.code(), Some(-31_403));
     assert_eq!(upstream.with_method("prompts/get").len(), 1);
+}
+
+/// Only what has arguments is judged by them: nobody buys a resource with arguments that no server reads.
+#[tokio::test]
+async fn what_has_no_arguments_brings_none() {
+    let upstream = Upstream::saying("yes").await;
+    let rules = rule(
+        "public",
+        "tools = [\"up/**\"]\nargs.repo = { is = \"public\" }\nallow = true",
+    );
+    let gateway = Gateway::start(&Setup::new(&upstream.url()).rules(&rules)).await;
+    let agent = Agent::modern(&gateway);
+    assert_eq!(
+        agent.call("echo", r#"{"repo":"public"}"#).await.said(),
+        "yes"
+    );
+    upstream.forget();
+    for params in [
+        r#"{"uri":"x:/a"}"#,
+        r#"{"uri":"x:/a","arguments":{"repo":"public"}}"#,
+    ] {
+        let answer = agent.request("resources/read", params).await;
+        assert_eq!(answer.code(), Some(-31_403), "{params}");
+    }
+    assert!(upstream.received().is_empty());
+}
+
+/// A resource is refused under every way to write it.
+#[tokio::test]
+async fn a_resource_has_one_name() {
+    let upstream = Upstream::saying("yes").await;
+    let rules = rule("all", "tools = [\"up/resource:**\"]\nallow = true")
+        + &rule(
+            "secret",
+            "tools = [\"up/resource:file:///secret/**\"]\ndeny = \"no\"",
+        );
+    let gateway = Gateway::start(&Setup::new(&upstream.url()).rules(&rules)).await;
+    let agent = Agent::modern(&gateway);
+    let read = async |uri: &str| {
+        let params = format!(r#"{{"uri":"{uri}"}}"#);
+        agent.request("resources/read", &params).await.code()
+    };
+    assert_eq!(read("file:///x/../open/a").await, None);
+    upstream.forget();
+    for uri in [
+        "file:///secret/a",
+        "file:///x/../secret/a",
+        "file:///%73ecret/a",
+        "FILE:///secret/a",
+        "file://localhost/secret/a",
+    ] {
+        assert_eq!(read(uri).await, Some(-32602), "{uri}");
+    }
+    assert!(upstream.received().is_empty());
 }
