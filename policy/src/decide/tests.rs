@@ -146,7 +146,7 @@ fn a_chain_is_no_longer_than_the_smallest_hops_in_it() {
 
 #[test]
 fn scopes_are_asked_for_and_never_widen() {
-    let rules = "[[rules]]\nname = \"read\"\ntools = [\"s/get\", \"s/put\"]\nrequires = [\"use\", \"read\"]\nallow = true\n[[rules]]\nname = \"write\"\ntools = [\"s/put\"]\nrequires = [\"use\", \"write\"]\nallow = true\n[[rules]]\nname = \"no\"\ntools = [\"s/del\"]\ndeny = \"no\"\n";
+    let rules = "[[rules]]\nname = \"read\"\ntools = [\"s/get\", \"s/put\"]\nrequires = [\"use\", \"read\"]\nallow = true\n[[rules]]\nname = \"write\"\ntools = [\"s/put\"]\nrequires = [\"use\", \"write\"]\nallow = true\n[[rules]]\nname = \"no\"\ntools = [\"s/del\"]\ndeny = \"no\"\n[[rules]]\nname = \"counted\"\nmode = \"shadow\"\nallow = true\n";
     let policy = policy(&format!("{BASE}{rules}"));
     assert_eq!(base_scopes(&policy, "s"), ["use"]);
     assert!(base_scopes(&policy, "t").is_empty());

@@ -1,6 +1,6 @@
 //! Whom a good token names: the agent by matchers, the user, and the actors before it.
 
-use super::{EVERYTHING, World, tasks, text};
+use super::{EVERYTHING, World, call_in, open_task, tasks, text};
 use serde_json::{Value, json};
 use tests::setup::registered;
 
@@ -143,4 +143,23 @@ async fn nested_actors_are_a_chain_only_where_the_issuer_is_believed() {
     let world = World::with("delegation = true", &alone).await;
     let nested = json!({ "act": { "sub": "worker", "act": { "sub": "planner" } } });
     assert_eq!(taken_for(&world, "alice", nested).await.0, 403);
+}
+
+/// A task opened with one chain of actors is no task for another: the envelopes of those left out would be lost.
+#[tokio::test]
+async fn a_task_keeps_the_actors_it_was_opened_with() {
+    let planner = registered("planner", "\"corp:planner\"", EVERYTHING);
+    let world = World::with("delegation = true", &planner).await;
+    let agent = |act: Value| {
+        let claims = world.changed("alice", json!({ "act": act }));
+        world.agent(&world.issuer.sign(&claims))
+    };
+    let alone = agent(json!({ "sub": "worker" }));
+    let within = agent(json!({ "sub": "worker", "act": { "sub": "planner" } }));
+    let task = open_task(&alone, "{}").await["id"].to_string();
+    assert_eq!(call_in(&alone, &task).await.said(), "ok");
+    assert_eq!(call_in(&within, &task).await.status(), 404);
+    let task = open_task(&within, "{}").await["id"].to_string();
+    assert_eq!(call_in(&within, &task).await.said(), "ok");
+    assert_eq!(call_in(&alone, &task).await.status(), 404);
 }

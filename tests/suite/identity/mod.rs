@@ -176,7 +176,7 @@ async fn tasks(agent: &Agent) -> Vec<Value> {
 }
 
 /// The agent's only open task of a kind that is not that of its handshakes.
-async fn task(agent: &Agent) -> Value {
+pub(crate) async fn task(agent: &Agent) -> Value {
     let mut all = tasks(agent).await;
     if agent.session.is_some() {
         // `initialize` comes before there is a session.
@@ -251,7 +251,7 @@ async fn arrived(upstream: &Upstream, tool: &str, count: usize) {
 }
 
 /// Calls the tool `echo` within the task that this JSON names.
-async fn call_in(agent: &Agent, task: &str) -> Whole {
+pub(crate) async fn call_in(agent: &Agent, task: &str) -> Whole {
     let named = format!("\"_meta\":{{\"dev.hopgate/task\":{task}");
     let params = match agent.era {
         Era::Modern => tests::agent::with_meta(r#"{"name":"echo","arguments":{}}"#).replacen(

@@ -2,7 +2,7 @@
 
 use super::{listed, rule};
 use crate::identity::chains::{Way, passes_on};
-use crate::identity::{keys, known};
+use crate::identity::{call_in, keys, known, task};
 use serde_json::json;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -95,4 +95,19 @@ async fn a_hop_frees_nobody() {
     // Bob's own work is nobody's but his.
     let bob = known(&world.gateway, "tool", "bob");
     assert_eq!(bob.call("get", "{}").await.said(), "done");
+}
+
+/// A task that grew from another's is good with that one's hop token, while its call is open, and never by its id alone.
+#[tokio::test]
+async fn a_task_that_grew_is_not_named_without_its_token() {
+    let world = World::start().await;
+    let ann = world.ann("alice", "b");
+    assert_eq!(ann.call("relay", "{}").await.said(), "done");
+    let bob = known(&world.gateway, "tool", "bob");
+    let grown = task(&bob).await;
+    assert_eq!(grown["kind"], "child");
+    world.tool.forget();
+    let answer = call_in(&bob, &grown["id"].to_string()).await;
+    assert_eq!(answer.status(), 404, "{answer:?}");
+    assert!(world.tool.received().is_empty());
 }

@@ -130,7 +130,11 @@ async fn a_method_of_nobodys_is_the_operators() {
         );
     let setup = Setup::empty()
         .server_with("up", &upstream.url(), keys)
-        .server("far", &upstream.url())
+        .server_with(
+            "far",
+            &upstream.url(),
+            &keys.replace("servers.up", "servers.far"),
+        )
         .rules(&rules);
     let gateway = Gateway::start(&setup).await;
     for era in [tests::Era::Legacy, tests::Era::Modern] {
@@ -159,6 +163,20 @@ async fn a_method_of_nobodys_is_the_operators() {
         assert_eq!(
             (answer.status(), answer.code()),
             (404, Some(-31404)),
+            "{method}"
+        );
+    }
+    let nowhere = Agent::new(
+        gateway.address(),
+        "/servers/nowhere/mcp",
+        tests::Era::Modern,
+    );
+    for method in ["acme/look", "other/look"] {
+        let note = format!(r#"{{"jsonrpc":"2.0","method":"{method}"}}"#);
+        let (far, nowhere) = (far.post(&note).await, nowhere.post(&note).await);
+        assert_eq!(
+            (far.status(), far.text()),
+            (404, nowhere.text()),
             "{method}"
         );
     }
