@@ -2,6 +2,7 @@
 
 mod arguments;
 mod labels;
+mod streams;
 mod users;
 mod verdicts;
 
