@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::{Agent, AgentName, Label, Mode, Rule, Server, ServerName, Touched};
 use crate::compile::Index;
+use crate::condition::expression::Expression;
 
 /// Everything `decide` reads.
 #[derive(Debug, Clone, Default)]
@@ -97,8 +98,7 @@ impl Minded {
         let labels = afters.clone().filter_map(|after| after.label);
         let mut expressions = rules.iter().filter_map(|rule| rule.when.as_ref());
         // An expression that reads the task may ask after anything.
-        let anything =
-            expressions.any(|when| when.is_momentary() && when.as_str().contains("task"));
+        let anything = expressions.any(Expression::reads_task);
         Self {
             label: match anything {
                 true => Some(Label::Public),

@@ -72,6 +72,12 @@ impl Checked {
         })
     }
 
+    pub(super) fn reads_task(&self) -> bool {
+        let of_task =
+            |slot: &Slot| matches!(slot, Slot::Fact(Fact::TaskLabel | Fact::TaskUntrusted));
+        self.slots.iter().any(of_task)
+    }
+
     pub(super) fn is_momentary(&self) -> bool {
         self.slots.iter().any(|slot| match slot {
             Slot::Fact(fact) => fact.is_momentary(),

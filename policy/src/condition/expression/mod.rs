@@ -60,6 +60,11 @@ impl Expression {
         self.checked.is_momentary()
     }
 
+    /// Whether it looks at what the task has touched.
+    pub fn reads_task(&self) -> bool {
+        self.checked.reads_task()
+    }
+
     /// Whether it holds; where it fails, nobody can tell.
     pub fn truth(&self, facts: &Facts<'_>) -> Truth {
         let asked = Asked::new(&self.checked, facts);
