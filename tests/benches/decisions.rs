@@ -1,22 +1,14 @@
-//! What a decision costs as rules grow: `cargo bench -p policy`.
+//! What a decision costs as rules grow: `cargo bench -p tests --bench decisions`.
 //!
 //! A thousand agents; rules laid out as operators do and as somebody would who wants decisions to be slow. Each number is
 //! the least of several rounds: what else a machine does only adds to it. Targets: a decision below 1 µs with 10,000 rules, 10,000 rules compiled in 200 ms.
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a bench may stop and prints"
-)]
-#![expect(
-    clippy::disallowed_methods,
-    reason = "the clock and the process are what is read"
-)]
-
+use policy::condition::expression::Expression;
+use policy::json::Json;
 use policy::model::Touched;
 use policy::{Document, Now, Outcome, Policy, Request, Source, Target};
 use std::fmt::Write as _;
 use std::hint::black_box;
-use std::time::Instant;
+use tokio::time::Instant;
 
 const AGENTS: usize = 1_000;
 const ROUNDS: usize = 40;
@@ -84,6 +76,88 @@ fn main() {
             measure(layout, count);
         }
     }
+    println!("\n| expression | read us | decide ns |\n| --- | --- | --- |");
+    for (name, expression, arguments) in expressions() {
+        judge(name, &expression, &arguments);
+    }
+}
+
+/// What is asked usually, and what somebody would ask who wants it to take long: a name, the expression, the arguments.
+fn expressions() -> Vec<(&'static str, String, String)> {
+    let usual = r#"{"title":"A title","amount":12,"body":"text"}"#;
+    let hundred: Vec<String> = (0..100).map(|number| format!("'{number}'")).collect();
+    let hundred = format!("[{}]", hundred.join(","));
+    let text = format!("{{\"x\":\"{}\"}}", "ab".repeat(2_000));
+    let hard = "call.args.x.matches('(a|b)*a(a|b){8}[c-z]')";
+    let known = [
+        ("no argument", "agent.name != 'x'", usual),
+        ("one argument", "call.args.amount < 1000", usual),
+        (
+            "one pattern",
+            "call.args.title.matches('^[A-Z].*e$')",
+            usual,
+        ),
+        ("the hour", "now.getHours('Europe/Berlin') < 24", usual),
+        ("fails", "call.args.missing < 1000", usual),
+    ];
+    let known = known
+        .map(|(name, expression, arguments)| (name, expression.to_owned(), arguments.to_owned()));
+    let costly = [
+        (
+            "in a hundred",
+            format!("call.args.title in {hundred}"),
+            usual.to_owned(),
+        ),
+        ("a hard pattern", hard.to_owned(), text.clone()),
+        (
+            "fifteen hard patterns",
+            vec![hard; 15].join(" || "),
+            text.clone(),
+        ),
+        (
+            "a search in a hundred steps",
+            format!("{hundred}.exists(v, call.args.x.contains('abababac'))"),
+            text,
+        ),
+    ];
+    known.into_iter().chain(costly).collect()
+}
+
+/// One rule with an expression among 10,000 without.
+fn judge(name: &str, expression: &str, arguments: &str) {
+    let asked = format!(
+        "[[rules]]\nname = 'asked'\ntools = 's0/asked'\nwhen = \"\"\"{expression}\"\"\"\nallow = true\n"
+    );
+    let text = text(&LAYOUTS[0], 10_000) + &asked;
+    let (document, found) = Document::read(vec![Source::new("bench", text)]);
+    assert!(found.is_empty(), "{found:?}");
+    let (policy, found) = policy::compile(&document.unwrap());
+    assert!(found.is_empty(), "{found:?}");
+    let request = Request {
+        arguments: Some(Json::new(arguments.as_bytes())),
+        ..question("a0", "s0", Target::Tool("asked"))
+    };
+    let read = nanoseconds(20, || {
+        drop(black_box(Expression::new(black_box(expression))));
+    });
+    let decide = nanoseconds(2_000, || {
+        drop(black_box(policy::decide(&policy, black_box(&request), NOW)));
+    });
+    println!("| {name} | {:.0} | {decide:.0} |", read / 1e3);
+}
+
+fn question<'a>(agent: &'a str, server: &'a str, target: Target<'a>) -> Request<'a> {
+    Request {
+        agent,
+        user: None,
+        others: &[],
+        chain: &[],
+        scopes: &[],
+        task: Touched::default(),
+        server,
+        target,
+        arguments: None,
+    }
 }
 
 fn measure(layout: &Layout, count: usize) {
@@ -104,17 +178,7 @@ fn measure(layout: &Layout, count: usize) {
     let number = count - 1;
     let agent = format!("a{}", number % AGENTS);
     let (server, tool) = (layout.tool)(number);
-    let request = Request {
-        agent: &agent,
-        user: None,
-        others: &[],
-        chain: &[],
-        scopes: &[],
-        task: Touched::default(),
-        server: &server,
-        target: Target::Tool(&tool),
-        arguments: None,
-    };
+    let request = question(&agent, &server, Target::Tool(&tool));
     let hidden = Request {
         target: Target::Tool("get_nothing"),
         server: "s1",

@@ -3,7 +3,6 @@
 
 mod nasty;
 mod refused;
-mod speed;
 
 use super::Expression;
 use crate::condition::{Facts, Truth};
