@@ -1,6 +1,6 @@
 //! Builds the gateway from its configuration: the only place that makes adapters.
 
-use crate::audit::{Ledger, Record};
+use crate::audit::{Change, Journal, Ledger, Record, event};
 use crate::cli::serve::House;
 use crate::config::{
     Config, HttpUpstream as Http, Identity as Proof, OwnCertificate, Server as Settings,
@@ -11,7 +11,7 @@ use crate::identity::sources::{Issuer, Mesh};
 use crate::identity::{Registry, Sources};
 use crate::limit::Limits;
 use crate::listener::{Drain, Edge};
-use crate::live::Live;
+use crate::live::{Following, Live};
 use crate::pipeline::Pipeline;
 use crate::snapshot::{Server, Snapshot};
 use crate::task::{Table, Tasks};
@@ -29,7 +29,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::time::timeout;
+use tokio::time::{interval, timeout};
 
 /// How often tasks that are due are looked for.
 const SWEEP: Duration = Duration::from_secs(2);
@@ -58,7 +58,7 @@ pub fn house(
     let tasks = Arc::new(Tasks::new(table));
     let first = snapshot(config, None)?;
     tasks.review(&first);
-    let reviewed = Arc::clone(&tasks);
+    let ledger = Arc::new(ledger(&first, &metrics, tap)?);
     let file = file.to_owned();
     let live = Arc::new(Live::new(
         first,
@@ -67,7 +67,7 @@ pub fn house(
             let loaded = crate::config::load(&file).map_err(|broken| broken.to_string())?;
             snapshot(loaded.config, Some(now))
         },
-        move |now: &Snapshot| reviewed.review(now),
+        following(&tasks, &ledger),
     ));
     let shared = Shared {
         live: Arc::clone(&live),
@@ -77,15 +77,65 @@ pub fn house(
         draining: drain.begun().clone(),
     };
     tokio::spawn(sweep(shared.clone(), Arc::clone(&metrics)));
-    let ledger = Arc::new(Ledger::new(Arc::clone(&metrics), tap));
-    let door = Arc::new(Pipeline::new(ledger, shared));
+    tokio::spawn(tell_refusals(Arc::clone(&ledger)));
+    let door = Arc::new(Pipeline::new(Arc::clone(&ledger), shared));
     Ok(House {
         live,
         door,
         tasks,
+        ledger,
         metrics,
         drain,
     })
+}
+
+/// What a snapshot brings with it when it takes the place of another.
+fn following(tasks: &Arc<Tasks>, ledger: &Arc<Ledger>) -> Following<Snapshot> {
+    let (tasks, told, records) = (Arc::clone(tasks), Arc::clone(ledger), Arc::clone(ledger));
+    Following {
+        settle: Box::new(move |now| {
+            tasks.review(now);
+            told.bound(now.config.audit.refusals);
+        }),
+        record: Box::new(move |now, next| {
+            let mut lines = event::changed(&Change {
+                previous: &now.config.digest,
+                next: next.map(|next| &*next.config.digest),
+                files: &next.unwrap_or(now).config.files,
+            });
+            if let Ok(next) = next {
+                lines.extend(event::loaded(&next.keys, Some(&now.keys)));
+            }
+            let queued = records.queue(lines);
+            queued.map_err(|why| format!("the change cannot be put on record: {why}"))
+        }),
+    }
+}
+
+/// The records, with the start of the gateway as the first of this process.
+fn ledger(
+    first: &Snapshot,
+    metrics: &Arc<Metrics>,
+    tap: Option<UnboundedSender<Record>>,
+) -> Result<Ledger, String> {
+    let config = &first.config;
+    let folder = config.gateway.data_dir.join("audit");
+    let journal = Journal::open(&folder)?;
+    let ledger = Ledger::new(journal, Arc::clone(metrics), tap);
+    ledger.bound(config.audit.refusals);
+    let lines = event::started(&config.digest, &config.files, &first.keys);
+    let queued = ledger.queue(lines);
+    queued.map_err(|why| format!("{}: {why}", folder.display()))?;
+    Ok(ledger)
+}
+
+/// Records each second how many refusals were not recorded one by one.
+async fn tell_refusals(ledger: Arc<Ledger>) {
+    let mut seconds = interval(Duration::from_secs(1));
+    loop {
+        seconds.tick().await;
+        ledger.tell_refusals();
+    }
 }
 
 /// The file that tasks are kept in.

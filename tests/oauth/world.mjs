@@ -111,6 +111,9 @@ admin = "127.0.0.1:${admin}"
 public_url = "http://127.0.0.1:${port}"
 data_dir = ${JSON.stringify(data)}
 
+[audit]
+refusals = 1000000
+
 [identities.corp]
 kind = "oidc"
 issuer = "${issuer}"

@@ -34,6 +34,9 @@ public_url = "https://127.0.0.1:${port}"
 data_dir = ${JSON.stringify(data)}
 tls = ${tls}
 
+[audit]
+refusals = 1000000
+
 [log]
 format = "json"
 

@@ -13,6 +13,7 @@ pub struct Setup {
     envelope: String,
     rules: Option<String>,
     tail: String,
+    audit: String,
     local: bool,
     scheme: &'static str,
 }
@@ -46,6 +47,8 @@ impl Setup {
             envelope: "**".to_owned(),
             rules: None,
             tail: String::new(),
+            // Tests refuse faster than anybody may.
+            audit: "refusals = 1000000".to_owned(),
             local: true,
             scheme: "http",
         }
@@ -93,6 +96,12 @@ impl Setup {
         self
     }
 
+    /// These lines as `[audit]`.
+    pub fn audit(mut self, lines: &str) -> Self {
+        lines.clone_into(&mut self.audit);
+        self
+    }
+
     /// The gateway itself speaks TLS with this certificate.
     pub fn tls(mut self, cert: &std::path::Path, key: &std::path::Path) -> Self {
         self.scheme = "https";
@@ -136,7 +145,7 @@ impl Setup {
                 }
             }
         }
-        text + &self.tail
+        text + "\n[audit]\n" + &self.audit + "\n" + &self.tail
     }
 }
 

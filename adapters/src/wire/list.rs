@@ -32,6 +32,8 @@ pub struct Item<'a> {
 pub struct Filtered {
     /// The answer; the same bytes where nothing was removed.
     pub bytes: Bytes,
+    /// How many items are left.
+    pub kept: u64,
     /// How many items are missing.
     pub removed: u64,
 }
@@ -73,12 +75,14 @@ pub fn filter(
     let Some(result) = member(answer, whole, "result") else {
         return Filtered {
             bytes: answer.clone(),
+            kept: 0,
             removed: 0,
         };
     };
     let Some(items) = member(answer, result, list) else {
         return Filtered {
             bytes: answer.clone(),
+            kept: 0,
             removed: 0,
         };
     };
@@ -89,10 +93,11 @@ pub fn filter(
         let nothing = Edit::replace(result, format!("{{\"{list}\":[]}}"));
         return Filtered {
             bytes: splice::apply(answer, vec![nothing]),
+            kept: 0,
             removed,
         };
     }
-    let mut removed = 0;
+    let (mut kept, mut removed) = (0, 0);
     let mut edits = array::cut(answer, items, |item| {
         // An item without a name cannot be called, and nobody can say what it is.
         let named = member(answer, item, name).map(|span| span.of(answer));
@@ -104,12 +109,16 @@ pub fn filter(
                     raw: item.of(answer),
                 })
             });
-        removed += u64::from(!keep);
+        match keep {
+            true => kept += 1,
+            false => removed += 1,
+        }
         keep
     });
     if edits.is_empty() {
         return Filtered {
             bytes: answer.clone(),
+            kept,
             removed,
         };
     }
@@ -118,6 +127,7 @@ pub fn filter(
     }
     Filtered {
         bytes: splice::apply(answer, edits),
+        kept,
         removed,
     }
 }

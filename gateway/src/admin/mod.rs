@@ -19,6 +19,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 
+use crate::audit::Ledger;
 use crate::listener::{Drain, Edge, Handler, Listener, plain, refusal};
 use crate::pipeline::inbound::Peer;
 use crate::task::{Tasks, Terms};
@@ -47,6 +48,9 @@ pub(crate) trait Board: Send + Sync + 'static {
 
     /// The tasks.
     fn tasks(&self) -> &Tasks;
+
+    /// The records: what operators do is on them before it is done.
+    fn ledger(&self) -> &Ledger;
 
     /// What the configuration says of every task, and which agents there are.
     fn terms(&self) -> (Terms, Vec<Arc<str>>);
@@ -108,7 +112,12 @@ type Answer = Response<Full<Bytes>>;
 // === impl Desk ===
 
 impl<B: Board> Desk<B> {
-    async fn answer(&self, request: Request<Incoming>, edge: Result<(), Shut>) -> Answer {
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        peer: &Peer,
+        edge: Result<(), Shut>,
+    ) -> Answer {
         let path = request.uri().path();
         let is_probe = matches!(path, "/healthz" | "/readyz");
         if let (Err(why), false) = (edge, is_probe) {
@@ -117,7 +126,10 @@ impl<B: Board> Desk<B> {
         if let Some(id) = tasks::path(path) {
             return match self.keep_out(&request) {
                 Some(answer) => answer,
-                None => tasks::answer(&self.board, id.map(str::to_owned), request).await,
+                None => {
+                    let (id, address) = (id.map(str::to_owned), peer.address.ip());
+                    tasks::answer(&self.board, id, address, request).await
+                }
             };
         }
         if !matches!(path, "/healthz" | "/readyz" | "/metrics" | "/config") {
@@ -193,11 +205,11 @@ impl<B: Board> Handler for Desk<B> {
         Arc::new(edge)
     }
 
-    async fn handle(self: Arc<Self>, request: Request<Incoming>, _: Peer) -> Answer {
+    async fn handle(self: Arc<Self>, request: Request<Incoming>, peer: Peer) -> Answer {
         let (head, body) = request.into_parts();
         let edge = self.board.edge().admit(&head).map(|_invited| ());
         let request = Request::from_parts(head, body);
-        let mut answer = self.answer(request, edge).await;
+        let mut answer = self.answer(request, &peer, edge).await;
         answer
             .headers_mut()
             .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

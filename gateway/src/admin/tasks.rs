@@ -1,5 +1,6 @@
 //! `/tasks` at the operators' port: every principal's tasks, to see, open and end.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,6 +11,7 @@ use hyper::body::Incoming;
 use serde_json::{Value, json};
 
 use super::{Board, typed};
+use crate::audit::{Deed, event};
 use crate::listener::read_body;
 use crate::task::{Unopened, Wish, spoken_for};
 
@@ -30,23 +32,30 @@ pub(super) fn path(path: &str) -> Option<Option<&str>> {
 pub(super) async fn answer<B: Board>(
     board: &B,
     id: Option<String>,
+    address: IpAddr,
     request: Request<Incoming>,
 ) -> Answer {
     let tasks = board.tasks();
     match (request.method(), id) {
         (&Method::GET, None) => said(StatusCode::OK, &json!({ "tasks": tasks.list(None) })),
-        (&Method::POST, None) => open(board, request.into_body()).await,
+        (&Method::POST, None) => open(board, address, request.into_body()).await,
         (&Method::GET, Some(id)) => match tasks.show(&id, None) {
             Some(view) => said(StatusCode::OK, &json!(view)),
             None => unknown(),
         },
-        (&Method::DELETE, Some(id)) => match tasks.close(&id, None).await {
-            Some(view) => {
-                tracing::info!(task = id, "task closed by an operator");
-                said(StatusCode::OK, &json!(view))
+        (&Method::DELETE, Some(id)) => {
+            let deed = event::deed(Deed::EndTask, &id, address);
+            if tasks.show(&id, None).is_some() && board.ledger().write(deed).await.is_err() {
+                return unrecorded();
             }
-            None => unknown(),
-        },
+            match tasks.close(&id, None).await {
+                Some(view) => {
+                    tracing::info!(task = id, "task closed by an operator");
+                    said(StatusCode::OK, &json!(view))
+                }
+                None => unknown(),
+            }
+        }
         (_, id) => {
             let mut answer = fault(
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -64,7 +73,7 @@ pub(super) async fn answer<B: Board>(
     }
 }
 
-async fn open<B: Board>(board: &B, body: Incoming) -> Answer {
+async fn open<B: Board>(board: &B, address: IpAddr, body: Incoming) -> Answer {
     let (terms, agents) = board.terms();
     let deadline = board.edge().deadlines.body;
     let Ok(body) = read_body(body, WISH_MOST, deadline).await else {
@@ -87,6 +96,10 @@ async fn open<B: Board>(board: &B, body: Incoming) -> Answer {
         );
     };
     let caller = spoken_for(&agent, &wish);
+    let deed = event::deed(Deed::OpenTask, &agent, address);
+    if board.ledger().write(deed).await.is_err() {
+        return unrecorded();
+    }
     match board.tasks().open(&caller, None, &wish, &terms).await {
         Ok(view) => said(StatusCode::CREATED, &json!(view)),
         Err(Unopened::Wish(why)) => fault(StatusCode::BAD_REQUEST, why),
@@ -102,6 +115,13 @@ async fn open<B: Board>(board: &B, body: Incoming) -> Answer {
             )
         }
     }
+}
+
+fn unrecorded() -> Answer {
+    fault(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "what operators do must be on record, and nothing can be written; the log says why",
+    )
 }
 
 fn unknown() -> Answer {

@@ -271,12 +271,13 @@ impl Evidence for Asked {
     fn note(&self, record: &mut Record) {
         match &self.ask {
             Ask::Say(said) => {
-                record.method = said.method.map(adapters::wire::Method::name);
+                record.method = said.named();
                 record.bytes_in = said.body.len() as u64;
                 record.target = said.label();
+                record.arguments = said.recorded(self.context.snapshot.config.audit.arguments);
             }
-            Ask::Listen => record.method = Some("GET"),
-            Ask::End => record.method = Some("DELETE"),
+            Ask::Listen => record.method = Some("GET".into()),
+            Ask::End => record.method = Some("DELETE".into()),
         }
     }
 }

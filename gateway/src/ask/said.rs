@@ -1,6 +1,8 @@
 //! One message: its bytes, where its parts are, which method and which era.
 
 use super::Context;
+use crate::audit::Arguments;
+use crate::config;
 use crate::pipeline::Refusal;
 use adapters::wire::revision::{Era, Revision};
 use adapters::wire::scan::Bounds;
@@ -25,6 +27,9 @@ pub(crate) struct Said {
     /// Modern where the body or the version header says so.
     pub(crate) era: Era,
 }
+
+/// How much of a method nobody knows is recorded.
+const NAMED_MOST: usize = 128;
 
 // === impl Said ===
 
@@ -121,6 +126,29 @@ impl Said {
     pub(super) fn label(&self) -> Option<Box<str>> {
         let named = self.text(Member::Name).or_else(|| self.text(Member::Uri));
         named.map(|text| Box::from(&*text))
+    }
+
+    /// What the record calls its method: as the table has it, or as it was sent, if it is not too long.
+    pub(super) fn named(&self) -> Option<Cow<'static, str>> {
+        if let Some(method) = self.method {
+            return Some(Cow::Borrowed(method.name()));
+        }
+        let sent = self.text(Member::Method)?;
+        let most = sent.floor_char_boundary(NAMED_MOST);
+        Some(sent.get(..most)?.to_owned().into())
+    }
+
+    /// Its arguments, as far as they are recorded.
+    pub(super) fn recorded(&self, how: config::Arguments) -> Option<Arguments> {
+        let raw = || {
+            let span = self.message.span(Member::Arguments)?;
+            Some(self.body.slice(span.range()))
+        };
+        match how {
+            config::Arguments::Digest => raw().map(Arguments::Digest),
+            config::Arguments::Full => raw().map(Arguments::Full),
+            config::Arguments::None => None,
+        }
     }
 
     /// What it is.

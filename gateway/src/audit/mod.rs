@@ -1,28 +1,48 @@
-//! Stage 6, what happened: the intent of a call is on record before its server sees a byte, its outcome when it ends.
+//! Stage 6, what happened: the intent of a call is on record before its server sees a byte, its outcome before its
+//! caller sees one.
 //!
-//! In this version the ledger keeps its records in the log and the counters; nothing can be sent without passing it.
+//! A trail takes its place in the journal's queue when the call begins, so that whatever ends the call, its outcome
+//! can be delivered without waiting. What cannot be recorded does not happen: no intent, nothing is sent; no outcome,
+//! nothing is answered.
 
+mod entry;
+pub(crate) mod event;
+pub(crate) mod journal;
+mod log;
 mod record;
+mod refusals;
 
 pub use record::{CallId, Ending, Record};
 
+pub(crate) use event::{Change, Deed};
+pub(crate) use journal::{Delivery, Journal, Lines, Place, Unwritten};
+pub(crate) use record::{Arguments, Decided, Listed};
+pub(crate) use refusals::{Refusals, Source};
+
 use crate::credentials::Credentialed;
+use crate::identity::now;
 use crate::pipeline::{Evidence, Refusal};
 use crate::telemetry::Metrics;
-use crate::telemetry::metrics::{Outcome, Refused, Would};
+use crate::telemetry::metrics::Outcome;
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::mpsc::UnboundedSender;
-use tracing::Level;
 
 /// A call whose intent is on record. Made only by [`Ledger::intend`]; nothing else can be sent.
 #[derive(Debug)]
 pub struct Recorded {
+    call: CallId,
     credentialed: Credentialed,
 }
 
 /// Where records go.
 #[derive(Debug)]
 pub struct Ledger {
+    journal: Journal,
+    refusals: Refusals,
+    /// Refusals of one source recorded one by one in a second.
+    alone: AtomicU32,
     metrics: Arc<Metrics>,
     /// The demo reads along.
     tap: Option<UnboundedSender<Record>>,
@@ -31,32 +51,136 @@ pub struct Ledger {
 // === impl Ledger ===
 
 impl Ledger {
-    /// A ledger that counts into `metrics`, and copies its records to `tap` where there is one.
-    #[must_use]
-    pub fn new(metrics: Arc<Metrics>, tap: Option<UnboundedSender<Record>>) -> Self {
-        Self { metrics, tap }
+    /// A ledger that writes to `journal`, counts into `metrics`, and copies its records to `tap` where there is one.
+    pub(crate) fn new(
+        journal: Journal,
+        metrics: Arc<Metrics>,
+        tap: Option<UnboundedSender<Record>>,
+    ) -> Self {
+        Self {
+            journal,
+            refusals: Refusals::default(),
+            alone: AtomicU32::new(0),
+            metrics,
+            tap,
+        }
     }
 
-    /// Puts the intent of a call on record.
+    /// Sets how many refusals of one source are recorded one by one in a second.
+    pub(crate) fn bound(&self, alone: u32) {
+        self.alone.store(alone, Ordering::Relaxed);
+    }
+
+    /// A place for the outcome of a call that begins.
     ///
     /// # Errors
     ///
-    /// None in this version: the log takes every record.
-    pub(crate) fn intend(&self, credentialed: Credentialed) -> Result<Recorded, Refusal> {
-        Ok(Recorded { credentialed })
+    /// [`Refusal::Unrecorded`] while nothing can be written.
+    pub(crate) fn place(&self) -> Result<Place, Refusal> {
+        self.journal.place().map_err(|_| Refusal::Unrecorded)
     }
 
-    /// Takes a finished record. Never waits, never fails: it runs in destructors.
-    pub(crate) fn deliver(&self, record: Record) {
+    /// Whether this address was refused so often in this second that only who is known is heard.
+    pub(crate) fn floods(&self, address: IpAddr) -> bool {
+        let most = self.alone.load(Ordering::Relaxed);
+        self.refusals.is_full(&Source::of(address), most, now())
+    }
+
+    /// Puts the intent of a call on record, and the decision it stands on.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Unrecorded`] where it cannot be written in time.
+    pub(crate) async fn intend(
+        &self,
+        record: &mut Record,
+        credentialed: Credentialed,
+    ) -> Result<Recorded, Refusal> {
+        let lines = entry::intent(record);
+        let written = self.journal.send(lines).map_err(|_| Refusal::Unrecorded)?;
+        // From here on it may be on disk, whatever becomes of this call.
+        record.intended = true;
+        written.await.map_err(|_| Refusal::Unrecorded)?;
+        Ok(Recorded {
+            call: record.call,
+            credentialed,
+        })
+    }
+
+    /// Puts on record that an answer begins which ends later.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ledger::intend`].
+    pub(crate) async fn opened(&self, record: &Record) -> Result<(), Refusal> {
+        self.write(entry::opened(record)).await.map_err(|_| Refusal::Unrecorded)
+    }
+
+    /// Writes what is not part of a call's way.
+    ///
+    /// # Errors
+    ///
+    /// What cannot be written in time.
+    pub(crate) async fn write(&self, lines: Lines) -> Result<(), Unwritten> {
+        self.journal.send(lines)?.await
+    }
+
+    /// Queues what may not be waited for.
+    ///
+    /// # Errors
+    ///
+    /// While nothing can be written.
+    pub(crate) fn queue(&self, lines: Lines) -> Result<(), Unwritten> {
+        self.journal.send(lines).map(drop)
+    }
+
+    /// Takes a finished record. Never waits, never fails: it runs in destructors. None where there is nothing to wait
+    /// for.
+    pub(crate) fn deliver(&self, record: Record, place: Option<Place>) -> Option<Delivery> {
         self.count(&record);
         if let Some(task) = &record.task {
             task.count(record.bytes_in, record.bytes_out);
         }
-        log(&record);
+        log::tell(&record);
+        let delivery = match place {
+            Some(place) => self.alone(&record).then(|| place.deliver(entry::outcome(&record))),
+            None => {
+                self.refusals.count(Source::Unwritten, 0, now());
+                None
+            }
+        };
         if let Some(tap) = &self.tap {
-            // The reader may have gone; the record is in the log all the same.
+            // The reader may have gone; the record is in the journal all the same.
             let _ = tap.send(record);
         }
+        delivery
+    }
+
+    /// Records how many refusals were not recorded one by one in the seconds before.
+    pub(crate) fn tell_refusals(&self) {
+        self.refusals.told(now(), |line| self.queue(vec![line]).is_ok());
+    }
+
+    /// Everything written, and sealed by a last checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// What cannot be written in time.
+    pub(crate) async fn close(&self, last: Lines) -> Result<(), Unwritten> {
+        self.journal.close(last).await
+    }
+
+    /// Whether a record is written by itself: what was admitted always is.
+    fn alone(&self, record: &Record) -> bool {
+        if record.admitted || record.intended {
+            return true;
+        }
+        let source = match &record.principal {
+            Some(principal) => Source::Agent(Arc::clone(&principal.agent)),
+            None => Source::of(record.address),
+        };
+        let most = self.alone.load(Ordering::Relaxed);
+        self.refusals.count(source, most, now())
     }
 
     fn count(&self, record: &Record) {
@@ -75,73 +199,14 @@ impl Ledger {
     }
 }
 
-/// Calls that went well are told at `debug`; an operator wants to see the others.
-fn log(record: &Record) {
-    let would = record.would().filter(|would| *would != Would::Same);
-    let level = match record.ending {
-        _ if would.is_some() => Level::INFO,
-        Ending::Answered | Ending::Absorbed | Ending::ServerError | Ending::Abandoned => {
-            Level::DEBUG
-        }
-        Ending::Refused(_) => Level::INFO,
-        Ending::Broken | Ending::TimedOut => Level::WARN,
-    };
-    macro_rules! tell {
-        ($level:expr, $text:literal) => {
-            tracing::event!(target: "hopgate::call", $level, call = %record.call, agent = agent(record),
-                subject = subject(record), user = user(record), chain = record.chain(), txn = txn(record),
-                task = task(record), server = %record.server, method = record.method,
-                tool = record.target.as_deref(), ending = record.ending.name(),
-                refused = record.refusal().map(Refused::name), rule = record.rule.as_deref(),
-                would = would.map(Would::name), shadow = would.and(shadow(record)),
-                withheld = record.withheld, reason = record.reason.as_deref(), took_us = micros(record), $text)
-        };
-    }
-    match level {
-        Level::DEBUG => tell!(Level::DEBUG, "call"),
-        Level::INFO if would.is_some() => tell!(Level::INFO, "call that shadow rules would change"),
-        Level::INFO => tell!(Level::INFO, "call refused"),
-        _ => tell!(Level::WARN, "call did not end well"),
-    }
-}
-
-fn shadow(record: &Record) -> Option<&str> {
-    record.shadow.as_ref()?.rule.as_deref()
-}
-
-fn agent(record: &Record) -> Option<&str> {
-    record
-        .principal
-        .as_deref()
-        .map(|principal| &*principal.agent)
-}
-
-fn subject(record: &Record) -> Option<&str> {
-    let principal = record.principal.as_deref();
-    principal.map(|principal| &*principal.subject)
-}
-
-fn user(record: &Record) -> Option<&str> {
-    record.principal.as_deref()?.user.as_deref()
-}
-
-fn txn(record: &Record) -> Option<String> {
-    let task = record.task.as_deref()?;
-    Some(task.txn().simple().to_string())
-}
-
-fn task(record: &Record) -> Option<String> {
-    let task = record.task.as_deref()?;
-    Some(task.id().simple().to_string())
-}
-
-fn micros(record: &Record) -> u64 {
-    u64::try_from(record.took.as_micros()).unwrap_or(u64::MAX)
-}
-
 // === impl Recorded ===
 
 impl Recorded {
+    /// The call's id.
+    pub(crate) fn call(&self) -> CallId {
+        self.call
+    }
+
     /// Takes the call on to its server.
     pub(crate) fn into_credentialed(self) -> Credentialed {
         self.credentialed

@@ -1,11 +1,14 @@
 //! One call's record: every field is a fact some stage proved.
 
-use crate::identity::Principal;
+use crate::identity::{Caller, Principal, Proof};
 use crate::pipeline::Refusal;
 use crate::task::Task;
 use crate::telemetry::metrics::{Refused, Would};
-use policy::Outcome;
+use bytes::Bytes;
+use policy::{Decision, Outcome, Touched};
+use std::borrow::Cow;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -34,29 +37,73 @@ pub enum Ending {
     Absorbed,
 }
 
+/// What was decided of a call.
+#[derive(Debug)]
+pub(crate) struct Decided {
+    pub(crate) outcome: Outcome,
+    /// Every rule that spoke.
+    pub(crate) rules: Box<[Arc<str>]>,
+    /// Why it was denied, in one word.
+    pub(crate) why: Option<&'static str>,
+    /// What its task had touched before.
+    pub(crate) touched: Touched,
+}
+
+/// What a list was cut by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Listed {
+    pub(crate) shown: u64,
+    pub(crate) hidden: u64,
+}
+
+/// The arguments of a call, as far as they are recorded.
+#[derive(Debug)]
+pub(crate) enum Arguments {
+    /// Their digest and their size.
+    Digest(Bytes),
+    /// They themselves.
+    Full(Bytes),
+}
+
 /// What the gateway knows of one call.
 #[derive(Debug)]
 pub struct Record {
     /// The call.
     pub call: CallId,
+    /// The batch it came in.
+    pub request: Option<CallId>,
+    /// The call whose hop token it brought.
+    pub(crate) parent: Option<CallId>,
+    /// Where it came from.
+    pub address: IpAddr,
     /// The snapshot it was judged under.
     pub snapshot: Arc<str>,
     /// As the path names it.
     pub server: Arc<str>,
     /// Who called.
     pub principal: Option<Arc<Principal>>,
+    /// What proved it.
+    pub(crate) proof: Option<Arc<Proof>>,
     /// The method, or `GET` and `DELETE` of the transport.
-    pub method: Option<&'static str>,
+    pub method: Option<Cow<'static, str>>,
     /// The tool, resource or prompt it names.
     pub target: Option<Box<str>>,
+    /// What it is called with.
+    pub(crate) arguments: Option<Arguments>,
     /// The task it belongs to, and with it the chain.
     pub task: Option<Arc<Task>>,
+    /// What was decided.
+    pub(crate) decided: Option<Decided>,
     /// The rule that granted it.
     pub rule: Option<Arc<str>>,
     /// What rules that are only counted would have made of it, where there are any.
     pub shadow: Option<policy::Shadow>,
     /// What the operator reads where the call was refused or broke.
     pub reason: Option<String>,
+    /// Whether its limits let it pass: what is refused before that is not always recorded by itself.
+    pub(crate) admitted: bool,
+    /// Whether its intent may be on disk.
+    pub(crate) intended: bool,
     /// Whether the server was sent anything.
     pub sent: bool,
     /// Bytes of the request's message.
@@ -65,6 +112,8 @@ pub struct Record {
     pub bytes_out: u64,
     /// Messages taken out of the answer, or off a list, because the caller may not see them.
     pub withheld: u64,
+    /// Items a list was left with.
+    pub shown: Option<u64>,
     /// How it ended.
     pub ending: Ending,
     /// From the head of the request to the end of the answer.
@@ -79,6 +128,11 @@ impl CallId {
     #[must_use]
     pub fn new() -> Self {
         Self(Uuid::now_v7())
+    }
+
+    /// The id itself.
+    pub(crate) fn uuid(self) -> Uuid {
+        self.0
     }
 
     /// As a header value, without an allocation that outlives it.
@@ -119,30 +173,71 @@ impl Ending {
     }
 }
 
+// === impl Decided ===
+
+impl Decided {
+    /// What a decision says.
+    pub(crate) fn of(decision: &Decision, touched: Touched) -> Self {
+        let why = match decision {
+            Decision::Allow(_) | Decision::Ask(_) => None,
+            Decision::Deny(denial) => Some(denial.reason().name()),
+        };
+        Self {
+            outcome: Outcome::of(decision),
+            rules: decision.rules().cloned().collect(),
+            why,
+            touched,
+        }
+    }
+}
+
 // === impl Record ===
 
 impl Record {
     /// The record of a call that has just begun.
     #[must_use]
-    pub fn begin(call: CallId, snapshot: Arc<str>, server: Arc<str>) -> Self {
+    pub fn begin(call: CallId, snapshot: Arc<str>, server: Arc<str>, address: IpAddr) -> Self {
         Self {
             call,
+            request: None,
+            parent: None,
+            address,
             snapshot,
             server,
             principal: None,
+            proof: None,
             method: None,
             target: None,
+            arguments: None,
             task: None,
+            decided: None,
             rule: None,
             shadow: None,
             reason: None,
+            admitted: false,
+            intended: false,
             sent: false,
             bytes_in: 0,
             bytes_out: 0,
             withheld: 0,
+            shown: None,
             ending: Ending::Abandoned,
             took: Duration::ZERO,
             began: Instant::now(),
+        }
+    }
+
+    /// Notes who calls.
+    pub(crate) fn identify(&mut self, caller: &Caller) {
+        self.principal = Some(Arc::clone(&caller.principal));
+        self.proof = Some(Arc::clone(&caller.proof));
+    }
+
+    /// Notes what a list was cut by.
+    pub(crate) fn list(&mut self, listed: Option<Listed>) {
+        if let Some(listed) = listed {
+            self.shown = Some(listed.shown);
+            self.withheld += listed.hidden;
         }
     }
 

@@ -9,15 +9,17 @@ mod sight;
 pub(crate) use sight::{Sight, Verdict};
 
 use crate::ask::Ask;
+use crate::audit::Decided;
 use crate::pipeline::{Evidence, Record, Refusal};
 use crate::snapshot::Server;
 use crate::task::{Bound, Tasks};
 use adapters::wire::splice::Edit;
 use adapters::wire::{Class, Member, Method};
+use policy::json::Json;
 use policy::{Decision, Grant, Reason, model};
 use std::sync::Arc;
 
-/// A call the policy has granted. Made only by [`decide`].
+/// A call the policy has granted. Made only by [`authorize`].
 #[derive(Debug)]
 pub(crate) struct Authorized {
     bound: Bound,
@@ -27,26 +29,69 @@ pub(crate) struct Authorized {
     cuts: Vec<Edit>,
 }
 
-/// Decides whether this call may pass, and notes in its task what it touches.
+/// What the policy says of a call, before anything is done about it.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    decided: Option<Decided>,
+    /// What rules that are only counted would make of it, where there are any.
+    shadow: Option<policy::Shadow>,
+    /// Its grant, and of a call what it touches; or what its caller learns instead.
+    verdict: Result<(Grant, Option<model::Class>), Refusal>,
+}
+
+/// Decides whether this call may pass.
+pub(crate) fn judge(bound: &Bound) -> Judged {
+    let mut judged = Judged {
+        decided: None,
+        shadow: None,
+        verdict: Err(Refusal::ServerUnknown),
+    };
+    if bound.asked().context().server.is_none() {
+        return judged;
+    }
+    let sight = Sight::of(bound);
+    let unknown = match request::target(bound) {
+        Ok(target) => {
+            let arguments = request::arguments(bound);
+            let decision = sight.decide(target.as_policy(), arguments);
+            judged.decided = Some(Decided::of(&decision, sight.touched()));
+            judged.shadow = shadow(sight, target.as_policy(), arguments);
+            match decision {
+                Decision::Allow(grant) => {
+                    judged.verdict = Ok((grant, target.touches(bound, sight)));
+                    return judged;
+                }
+                refused => target.refuse(refused, bound.asked().context()),
+            }
+        }
+        Err(refusal) => refusal,
+    };
+    judged.verdict = Err(hidden(sight, unknown));
+    judged
+}
+
+/// Lets a granted call pass, and notes in its task what it touches.
 ///
 /// # Errors
 ///
 /// The [`Refusal`] the caller's view of the server calls for; [`Refusal::Unkept`].
-pub(crate) async fn decide(bound: Bound, tasks: &Tasks) -> Result<Authorized, Refusal> {
-    let context = bound.asked().context();
-    let Some(server) = context.server.clone() else {
+pub(crate) async fn authorize(
+    bound: Bound,
+    judged: Judged,
+    tasks: &Tasks,
+) -> Result<Authorized, Refusal> {
+    let (grant, class) = judged.verdict?;
+    let Some(server) = bound.asked().context().server.clone() else {
         return Err(Refusal::ServerUnknown);
     };
-    let sight = Sight::of(&bound);
-    let (grant, class) = grant(&bound, sight)?;
     let mut cuts = Vec::new();
     if let Some(said) = bound.asked().said() {
         match said.class() {
             Class::Notification => request::notification(&bound, said)?,
             Class::Result | Class::Error => request::response(&bound, said)?,
             Class::Request if said.method == Some(Method::SubscriptionsListen) => {
-                cuts =
-                    sight.cut_listen(&said.body, said.message.span(Member::ResourceSubscriptions));
+                let wanted = said.message.span(Member::ResourceSubscriptions);
+                cuts = Sight::of(&bound).cut_listen(&said.body, wanted);
             }
             Class::Request => {}
         }
@@ -63,36 +108,34 @@ pub(crate) async fn decide(bound: Bound, tasks: &Tasks) -> Result<Authorized, Re
     })
 }
 
-/// What rules that are only counted would make of this call, where there are any.
-pub(crate) fn shadow(bound: &Bound) -> Option<policy::Shadow> {
-    let sight = Sight::of(bound);
-    if !sight.has_shadows() {
-        return None;
-    }
-    let target = request::target(bound).ok()?;
-    let target = target.as_policy();
-    let calls = target != policy::Target::Server;
-    calls
-        .then(|| sight.shadow(target, request::arguments(bound)))
-        .flatten()
+/// What rules that are only counted would make of a call, where there are any.
+fn shadow(
+    sight: Sight<'_>,
+    target: policy::Target<'_>,
+    arguments: Option<Json<'_>>,
+) -> Option<policy::Shadow> {
+    let calls = target != policy::Target::Server && sight.has_shadows();
+    calls.then(|| sight.shadow(target, arguments)).flatten()
 }
 
-/// The policy's grant, and of a call what it touches. Who is refused a call and reaches nothing of the server learns
-/// that there is no such server.
-fn grant(bound: &Bound, sight: Sight<'_>) -> Result<(Grant, Option<model::Class>), Refusal> {
-    let unknown = match request::target(bound) {
-        Ok(target) => match sight.decide(target.as_policy(), request::arguments(bound)) {
-            Decision::Allow(grant) => return Ok((grant, target.touches(bound, sight))),
-            refused => target.refuse(refused, bound.asked().context()),
-        },
-        Err(refusal) => refusal,
-    };
+/// Who is refused a call and reaches nothing of the server learns that there is no such server.
+fn hidden(sight: Sight<'_>, unknown: Refusal) -> Refusal {
     match sight.decide(policy::Target::Server, None) {
-        Decision::Deny(denial) => Err(match denial.reason() {
+        Decision::Deny(denial) => match denial.reason() {
             Reason::Depth { most } => Refusal::ChainTooDeep { most: *most },
             _ => Refusal::ServerUnknown,
-        }),
-        Decision::Allow(_) | Decision::Ask(_) => Err(unknown),
+        },
+        Decision::Allow(_) | Decision::Ask(_) => unknown,
+    }
+}
+
+// === impl Judged ===
+
+impl Judged {
+    /// Notes it, whether or not the call may pass.
+    pub(crate) fn tell(&mut self, record: &mut Record) {
+        record.decided = self.decided.take();
+        record.shadow = self.shadow.take();
     }
 }
 

@@ -7,7 +7,7 @@ use adapters::wire::splice::Edit;
 use adapters::wire::{Method, Span, array, text};
 use policy::json::Json;
 use policy::model::Class;
-use policy::{Decision, Now, Policy, Request, Shadow, Target, User};
+use policy::{Decision, Now, Policy, Request, Shadow, Target, Touched, User};
 use std::sync::Arc;
 
 /// Users by identity and subject.
@@ -21,6 +21,8 @@ pub(crate) struct Sight<'a> {
     user: Option<User<'a>>,
     others: &'a Others,
     task: &'a Task,
+    /// What the task had touched when it was looked at: one decision sees one state of it.
+    touched: Touched,
     scopes: &'a [Box<str>],
     server: &'a str,
 }
@@ -47,6 +49,7 @@ impl<'a> Sight<'a> {
             user,
             others,
             task: bound.task(),
+            touched: bound.task().touched(),
             scopes: &context.caller.proof.scopes,
             server: &context.name,
         }
@@ -64,6 +67,11 @@ impl<'a> Sight<'a> {
             ..self.request(target)
         };
         policy::decide(self.policy(), &request, instant())
+    }
+
+    /// What its task had touched before.
+    pub(crate) fn touched(self) -> Touched {
+        self.touched
     }
 
     /// Whether any rule is only counted.
@@ -163,7 +171,7 @@ impl<'a> Sight<'a> {
             others: self.others,
             chain: self.task.chain(),
             scopes: self.scopes,
-            task: self.task.touched(),
+            task: self.touched,
             server: self.server,
             target,
             arguments: None,

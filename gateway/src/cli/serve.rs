@@ -10,6 +10,7 @@ use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::admin::{self, Board, Notice, Readiness};
+use crate::audit::{Ledger, event};
 use crate::config::{Config, Gateway};
 use crate::listener::{Door, Drain, Edge, Listener};
 use crate::live::{self, Live, Snapshot};
@@ -34,6 +35,8 @@ pub struct House<S, D> {
     pub door: Arc<D>,
     /// The tasks.
     pub(crate) tasks: Arc<Tasks>,
+    /// The records.
+    pub(crate) ledger: Arc<Ledger>,
     /// The numbers.
     pub metrics: Arc<Metrics>,
     /// How it stops.
@@ -50,6 +53,7 @@ pub struct Open {
     drain: Drain,
     admin_drain: Drain,
     tasks: Arc<Tasks>,
+    ledger: Arc<Ledger>,
 }
 
 /// The data directory, taken: one process each.
@@ -67,6 +71,7 @@ struct Ends(Signal, Signal);
 struct Office<S> {
     live: Arc<Live<S>>,
     tasks: Arc<Tasks>,
+    ledger: Arc<Ledger>,
     drain: Drain,
 }
 
@@ -134,6 +139,7 @@ pub fn open<S: Configured, D: Door>(house: House<S, D>) -> Result<Open, String> 
         live,
         door,
         tasks,
+        ledger,
         metrics,
         drain,
     } = house;
@@ -153,10 +159,12 @@ pub fn open<S: Configured, D: Door>(house: House<S, D>) -> Result<Open, String> 
         drain: drain.clone(),
         admin_drain: admin_drain.clone(),
         tasks: tasks.clone(),
+        ledger: ledger.clone(),
     };
     let office = Office {
         live: live.clone(),
         tasks: tasks.clone(),
+        ledger,
         drain: drain.clone(),
     };
     tokio::spawn(admin::serve(
@@ -187,6 +195,9 @@ impl Open {
             .await;
         if let Err(why) = self.tasks.table.settled().await {
             tracing::error!("not every task is on disk: {why}");
+        }
+        if let Err(why) = self.ledger.close(event::stopped()).await {
+            tracing::error!("not every record is on disk: {why}");
         }
         cut
     }
@@ -273,6 +284,10 @@ impl<S: Configured> Board for Office<S> {
 
     fn tasks(&self) -> &Tasks {
         &self.tasks
+    }
+
+    fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
     fn terms(&self) -> (Terms, Vec<Arc<str>>) {

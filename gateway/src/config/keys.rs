@@ -1,5 +1,6 @@
 //! Every key of the file: one table that the check, the JSON Schema and the example are held against.
 
+use super::audit::AUDIT;
 use super::form::{
     ADDRESS, CREDENTIAL, DURATION, HOST, INCLUDE, NETWORK, ORIGIN, PATH, PUBLIC_URL, SIZE, URL,
 };
@@ -8,7 +9,7 @@ use policy::keys::{AGENTS, GROUPS, RULES, TESTS};
 use policy::shape::{ANY, Choice, Key, Shape};
 
 pub(super) const DURATION_KEY: Shape = Shape::Text(DURATION);
-const SIZE_KEY: Shape = Shape::Text(SIZE);
+pub(super) const SIZE_KEY: Shape = Shape::Text(SIZE);
 const COUNT: Shape = Shape::Integer(1, 1_000_000);
 pub(super) const FILES: Shape = Shape::OneOrMany(&Shape::Text(PATH));
 pub(super) const NETWORKS: Shape = Shape::List(&Shape::Text(NETWORK));
@@ -241,6 +242,6 @@ pub(crate) const ROOT: &[Key] = &[
     GROUPS,
     TESTS,
     Key::later("telemetry"),
-    Key::later("audit"),
+    Key::new("audit", Shape::Table(AUDIT), "The records of what happened, in `data_dir/audit`."),
     Key::later("credentials"),
 ];

@@ -3,6 +3,7 @@
 //! `load` reads the files, `keys` says what may be written, `resolve` turns the tree into these types; nothing here is
 //! checked again afterwards.
 
+mod audit;
 mod file;
 mod form;
 mod identity;
@@ -10,6 +11,7 @@ mod keys;
 mod load;
 mod resolve;
 
+pub use audit::{Arguments, Audit, Durability};
 pub(crate) use file::read as read_file;
 pub(crate) use form::duration;
 pub use identity::{Agent, Binding, Identity, Oidc, Spiffe, SpiffeFrom, StaticKey};
@@ -29,6 +31,8 @@ pub struct Config {
     pub gateway: Gateway,
     /// `[log]`.
     pub log: Log,
+    /// `[audit]`.
+    pub audit: Audit,
     /// `[identities.X]` in name order.
     pub identities: BTreeMap<Arc<str>, Identity>,
     /// `[agents.X]`, the part identity needs (the envelope is in `policy`).
@@ -227,8 +231,10 @@ impl Default for Deadlines {
 /// Keys that differ between two configurations and cannot change while the process runs.
 #[must_use]
 pub fn restart_needed(now: &Config, next: &Config) -> Vec<String> {
+    let durability = now.audit.durability != next.audit.durability;
     let (now, next) = (&now.gateway, &next.gateway);
     let fixed = [
+        ("`audit.durability`", durability),
         ("`listen`", now.listen != next.listen),
         ("`admin`", now.admin != next.admin),
         ("`data_dir`", now.data_dir != next.data_dir),

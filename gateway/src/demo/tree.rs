@@ -67,7 +67,7 @@ fn line(record: &Record) -> String {
         Some(_) => record.chain().replace('>', " > "),
         None => "nobody".to_owned(),
     };
-    let what = [record.method, record.target.as_deref()]
+    let what = [record.method.as_deref(), record.target.as_deref()]
         .into_iter()
         .flatten()
         .collect::<Vec<_>>()

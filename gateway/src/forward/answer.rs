@@ -2,7 +2,7 @@
 
 use super::plain::is_error;
 use super::{Call, Shared, seals};
-use crate::audit::Ending;
+use crate::audit::{Ending, Listed};
 use crate::authorize::Sight;
 use crate::pipeline::UpstreamFault;
 use adapters::wire::answer::{AnswerFlaw, Facts, Options, Reader};
@@ -17,7 +17,8 @@ use bytes::Bytes;
 pub(super) struct Read {
     pub(super) bytes: Bytes,
     pub(super) ending: Ending,
-    pub(super) withheld: u64,
+    /// What was cut, where it is a list.
+    pub(super) listed: Option<Listed>,
 }
 
 /// How far an answer to this method is read.
@@ -79,7 +80,7 @@ pub(super) fn finish(
     let mut read = Read {
         bytes,
         ending,
-        withheld: 0,
+        listed: None,
     };
     if ending != Ending::Answered {
         return read;
@@ -143,7 +144,12 @@ fn filter(call: &Call, shared: &Shared, kind: ListKind, read: &mut Read) {
         shared.mirrors.show(context, annotated);
     }
     read.bytes = cut.bytes;
-    read.withheld += cut.removed;
+    if cut.kept + cut.removed > 0 || list_kind(call.method()) == Some(kind) {
+        let none = Listed { shown: 0, hidden: 0 };
+        let listed = read.listed.get_or_insert(none);
+        listed.shown += cut.kept;
+        listed.hidden += cut.removed;
+    }
 }
 
 /// Remembers which revision `initialize` negotiated: only one of them has batches.

@@ -6,7 +6,7 @@
 
 use super::judge::{self, Judged};
 use super::{Call, End, Shared};
-use crate::audit::Ending;
+use crate::audit::{Ending, Listed};
 use crate::identity::now as seconds;
 use crate::pipeline::{Asker, Cut, Refusal, UpstreamFault};
 use crate::task::Cause;
@@ -49,6 +49,8 @@ pub(crate) struct Events {
     /// Whether the client could resume this stream elsewhere.
     pub(super) resumable: bool,
     pub(super) withheld: u64,
+    /// What the answer was cut by, where it is a list.
+    pub(super) listed: Option<Listed>,
     reason: Option<String>,
     done: bool,
 }
@@ -99,6 +101,7 @@ impl Events {
             answered: None,
             resumable: false,
             withheld: 0,
+            listed: None,
             reason: None,
             done: false,
             call,
@@ -137,7 +140,21 @@ impl Events {
             ending,
             reason: self.reason.clone(),
             withheld: self.withheld,
+            listed: self.listed,
         }
+    }
+
+    /// Whether the final answer was in the chunk given last.
+    pub(super) fn has_answered(&self) -> bool {
+        self.answered.is_some() && self.out.is_empty()
+    }
+
+    /// What is said in place of a final answer that may not be given.
+    pub(super) fn instead(&mut self, refusal: &Refusal) -> Option<Bytes> {
+        self.done = true;
+        self.out.clear();
+        self.fail(refusal);
+        self.out.pop_front()
     }
 
     /// Reads on, or does what the time asks for.

@@ -312,7 +312,7 @@ fn not_allowed(head: &Parts) -> Forwarded {
 fn empty(status: StatusCode, headers: HeaderMap, ending: Ending) -> Forwarded {
     Forwarded {
         head: parts(status, headers),
-        content: Content::Whole(Vec::new(), ending),
+        content: Content::whole(Vec::new(), ending),
     }
 }
 

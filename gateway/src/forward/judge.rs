@@ -156,7 +156,11 @@ fn answered(events: &mut Events, data: &Bytes, id: &[u8]) -> Spoken {
     let Ok(read) = answer::whole(&events.call, &events.shared, method, id, data) else {
         return Spoken::Withhold;
     };
-    events.withheld += read.withheld;
+    match (own, read.listed) {
+        (true, listed) => events.listed = listed,
+        (false, Some(listed)) => events.withheld += listed.hidden,
+        (false, None) => {}
+    }
     let changed = (read.bytes.as_ptr() != data.as_ptr() || read.bytes.len() != data.len())
         .then_some(read.bytes);
     if own {

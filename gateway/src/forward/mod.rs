@@ -17,14 +17,14 @@ pub(crate) use era::{Eras, Speaks};
 pub(crate) use relay::{End, Relay};
 
 use crate::ask::{Ask, Mirrors};
-use crate::audit::{Ending, Recorded};
+use crate::audit::{CallId, Ending, Listed, Recorded};
 use crate::authorize::Authorized;
 use crate::identity::now as seconds;
 use crate::limit::{Limits, Slot};
 use crate::live::Live;
-use crate::pipeline::{Body, Evidence, Record, Refusal, Trail, UpstreamFault};
+use crate::pipeline::{Evidence, Record, Refusal, UpstreamFault};
 use crate::snapshot::Snapshot;
-use crate::task::{Carrying, Session, Tasks};
+use crate::task::{Carrying, Hop, Session, Tasks};
 use adapters::upstream::{Exchange, ReplyBody, UpstreamError};
 use adapters::wire::revision::Era;
 use adapters::wire::{Class, Method};
@@ -46,20 +46,18 @@ pub(crate) struct Forwarded {
 #[derive(Debug)]
 pub(crate) enum Content {
     /// The whole body, in hand.
-    Whole(Vec<Bytes>, Ending),
+    Whole(Whole),
     /// The body as it comes.
     Relay(Relay),
 }
 
-/// What becomes of a call's answer within a batch.
+/// An answer in hand.
 #[derive(Debug)]
-pub(crate) enum Part {
-    /// Nothing: it was a notification or a response.
-    None,
-    /// One message.
-    Whole(Bytes),
-    /// Events.
-    Events(Body),
+pub(crate) struct Whole {
+    pub(crate) chunks: Vec<Bytes>,
+    pub(crate) ending: Ending,
+    /// What was cut, where it is a list.
+    pub(crate) listed: Option<Listed>,
 }
 
 /// What relays share.
@@ -106,12 +104,13 @@ impl Forward {
     ///
     /// [`Refusal::UpstreamFailed`] and [`Refusal::TimedOut`]; the refusals of an era the server does not speak.
     pub(crate) async fn send(&self, recorded: Recorded) -> Result<Forwarded, Refusal> {
+        let id = recorded.call();
         let (authorized, slot) = recorded.into_credentialed().into_admitted().into_parts();
         if self.shared.draining.is_cancelled() && authorized.opens_stream() {
             return Err(Refusal::Draining);
         }
         era_allows(&authorized)?;
-        let call = Call::new(authorized, slot, &self.shared);
+        let call = Call::new(id, (authorized, slot), &self.shared);
         let exchange = request::exchange(&call);
         call.opened();
         let over = call.authorized.bound().task().over().clone();
@@ -154,7 +153,7 @@ fn era_allows(call: &Authorized) -> Result<(), Refusal> {
 /// A hop token for the agent that is called, no longer good than the call and its caller's proof.
 fn carry(
     call: &Authorized,
-    agent: &Arc<str>,
+    (id, agent): (CallId, &Arc<str>),
     shared: &Shared,
     (now, limit): (u64, Duration),
 ) -> Option<Carrying> {
@@ -162,10 +161,14 @@ fn carry(
     let snapshot = &context.snapshot;
     let proof = context.caller.proof.expires.unwrap_or(u64::MAX);
     let expires = now.saturating_add(limit.as_secs().max(1)).min(proof);
+    let hop = Hop {
+        task: Arc::clone(call.bound().task()),
+        call: id,
+    };
     shared.tasks.chains.carry(
         &snapshot.keys,
         snapshot.public(),
-        (call.bound().task(), agent),
+        (hop, agent),
         (now, expires),
     )
 }
@@ -173,7 +176,7 @@ fn carry(
 // === impl Call ===
 
 impl Call {
-    fn new(authorized: Authorized, slot: Option<Slot>, shared: &Shared) -> Self {
+    fn new(id: CallId, (authorized, slot): (Authorized, Option<Slot>), shared: &Shared) -> Self {
         let (now, begun) = (Instant::now(), seconds());
         let server = authorized.server();
         let task = authorized.bound().task();
@@ -183,7 +186,7 @@ impl Call {
             .settings
             .agent
             .as_ref()
-            .and_then(|agent| carry(&authorized, agent, shared, (begun, limit)));
+            .and_then(|agent| carry(&authorized, (id, agent), shared, (begun, limit)));
         Self {
             deadline: now + limit,
             carrying,
@@ -247,34 +250,22 @@ impl Call {
 // === impl Forwarded ===
 
 impl Forwarded {
-    /// The answer with its trail, which closes with the last byte.
-    pub(crate) fn into_response(self, mut trail: Trail) -> Response<Body> {
-        let body = match self.content {
-            Content::Whole(chunks, ending) => {
-                let body = Body::chunks(chunks);
-                trail.amend(|record| record.bytes_out = body.length());
-                trail.close(ending);
-                body
-            }
-            Content::Relay(relay) => Body::relay(relay, trail),
-        };
-        Response::from_parts(self.head, body)
+    /// The answer, to be given once its record stands.
+    pub(crate) fn into_parts(self) -> (http::response::Parts, Content) {
+        (self.head, self.content)
     }
+}
 
-    /// The answer as a part of a batch's.
-    pub(crate) async fn into_part(self, trail: Trail) -> Part {
-        match self.content {
-            Content::Whole(chunks, ending) => {
-                trail.close(ending);
-                let whole = adapters::wire::splice::join(chunks);
-                if whole.is_empty() {
-                    Part::None
-                } else {
-                    Part::Whole(whole)
-                }
-            }
-            Content::Relay(relay) => Part::Events(Body::relay(relay, trail)),
-        }
+// === impl Content ===
+
+impl Content {
+    /// A body in hand that is no list.
+    fn whole(chunks: Vec<Bytes>, ending: Ending) -> Self {
+        Self::Whole(Whole {
+            chunks,
+            ending,
+            listed: None,
+        })
     }
 }
 

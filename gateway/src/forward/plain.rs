@@ -3,7 +3,7 @@
 //! A small answer is taken whole, so that its record precedes its first byte; a large one passes as it comes.
 
 use super::answer::{self, ending, fault, finish, options};
-use super::{Call, Content, End, Relay, Shared, seals};
+use super::{Call, Content, End, Relay, Shared, Whole, seals};
 use crate::audit::Ending;
 use crate::pipeline::{Cut, UpstreamFault};
 use adapters::upstream::ReplyBody;
@@ -113,9 +113,13 @@ pub(super) async fn read(
     call.closed();
     if options(&call, method).whole {
         let read = finish(&call, shared, method, splice::join(out), &facts);
-        return Ok(Content::Whole(vec![read.bytes], read.ending));
+        return Ok(Content::Whole(Whole {
+            chunks: vec![read.bytes],
+            ending: read.ending,
+            listed: read.listed,
+        }));
     }
-    Ok(Content::Whole(out, ending(&facts)))
+    Ok(Content::whole(out, ending(&facts)))
 }
 
 /// Reads a JSON-RPC error that answers no request: what a server says to a notification or a GET it refuses.
@@ -131,7 +135,7 @@ pub(super) async fn read_error(call: &Call, body: ReplyBody) -> Result<Content, 
         Err(_) => return Err(UpstreamFault::Late),
     };
     if is_error(call, &body) {
-        return Ok(Content::Whole(vec![body], Ending::ServerError));
+        return Ok(Content::whole(vec![body], Ending::ServerError));
     }
     Err(UpstreamFault::Answer("is no JSON-RPC error"))
 }
@@ -153,7 +157,10 @@ pub(super) fn is_error(call: &Call, body: &[u8]) -> bool {
 impl Plain {
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cut>>> {
         loop {
-            if let Some(chunk) = self.out.pop_front() {
+            // The last chunk is given only when it is known to be the last: the outcome is recorded before it.
+            if (self.out.len() > 1 || self.reader.is_none())
+                && let Some(chunk) = self.out.pop_front()
+            {
                 return Poll::Ready(Some(Ok(chunk)));
             }
             let Some(reader) = &mut self.reader else {
@@ -189,8 +196,13 @@ impl Plain {
             if let Err(reason) = step {
                 return self.cut(reason);
             }
-            self.out.extend(out);
+            self.out.extend(out.into_iter().filter(|chunk| !chunk.is_empty()));
         }
+    }
+
+    /// Whether the chunk given last was the last.
+    pub(super) fn has_answered(&self) -> bool {
+        self.facts.is_some() && self.out.is_empty()
     }
 
     pub(super) fn end(&self) -> End {
@@ -203,6 +215,7 @@ impl Plain {
             ending,
             reason: self.reason.clone(),
             withheld: 0,
+            listed: None,
         }
     }
 
@@ -225,6 +238,7 @@ impl Plain {
 
     fn cut(&mut self, reason: String) -> Poll<Option<Result<Bytes, Cut>>> {
         self.reader = None;
+        self.out.clear();
         self.reason = Some(reason);
         self.call.closed();
         Poll::Ready(Some(Err(Cut)))

@@ -2,8 +2,8 @@
 
 use super::events::Events;
 use super::plain::Plain;
-use crate::audit::Ending;
-use crate::pipeline::Cut;
+use crate::audit::{Ending, Listed};
+use crate::pipeline::{Cut, Refusal};
 use bytes::Bytes;
 use http_body::SizeHint;
 use std::task::{Context, Poll};
@@ -25,6 +25,8 @@ pub(crate) struct End {
     pub(crate) reason: Option<String>,
     /// Messages the caller was not shown.
     pub(crate) withheld: u64,
+    /// What the answer was cut by, where it is a list.
+    pub(crate) listed: Option<Listed>,
 }
 
 // === impl Relay ===
@@ -35,6 +37,22 @@ impl Relay {
         match self {
             Self::Plain(plain) => plain.poll(context),
             Self::Events(events) => events.poll(context),
+        }
+    }
+
+    /// Whether the final answer was in the chunk given last.
+    pub(crate) fn has_answered(&self) -> bool {
+        match self {
+            Self::Plain(plain) => plain.has_answered(),
+            Self::Events(events) => events.has_answered(),
+        }
+    }
+
+    /// What is said in place of a final answer that may not be given; none where nothing can be said any more.
+    pub(crate) fn instead(&mut self, refusal: &Refusal) -> Option<Bytes> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Events(events) => events.instead(refusal),
         }
     }
 

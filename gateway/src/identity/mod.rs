@@ -20,6 +20,7 @@ pub(crate) use sources::Sources;
 pub(crate) use token::Tokens;
 pub(crate) use workload::Shown;
 
+use crate::audit::Ledger;
 use crate::pipeline::{Evidence, Inbound, Peer, Record, Refusal};
 use crate::snapshot::Snapshot;
 use aws_lc_rs::digest::{SHA256, digest};
@@ -73,6 +74,14 @@ pub(crate) struct Identified {
     proven: Proven,
 }
 
+/// What hears a proof out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hearing<'a> {
+    pub(crate) tokens: &'a Tokens,
+    /// Knows which addresses are not worth hearing in this second.
+    pub(crate) ledger: &'a Ledger,
+}
+
 /// Who calls, and what the body must then be.
 #[derive(Debug)]
 pub(crate) struct Proven {
@@ -86,14 +95,14 @@ pub(crate) struct Proven {
 /// # Errors
 ///
 /// [`Refusal::Unproven`] without a good proof, [`Refusal::AgentUnavailable`] where the proof is good but of nobody
-/// who may call.
+/// who may call; [`Refusal::Flooding`] where it is not heard out.
 pub(crate) async fn identify(
     inbound: Inbound,
     snapshot: Arc<Snapshot>,
-    tokens: &Tokens,
+    hearing: Hearing<'_>,
 ) -> Result<Identified, Refusal> {
     let resource = Resource::Endpoint(&inbound.server);
-    let proven = prove(&inbound.head, &inbound.peer, resource, &snapshot, tokens).await?;
+    let proven = prove(&inbound.head, &inbound.peer, resource, &snapshot, hearing).await?;
     Ok(Identified {
         inbound,
         snapshot,
@@ -111,7 +120,7 @@ pub(crate) async fn prove(
     peer: &Peer,
     resource: Resource<'_>,
     snapshot: &Snapshot,
-    tokens: &Tokens,
+    hearing: Hearing<'_>,
 ) -> Result<Proven, Refusal> {
     let unproven = |why: Fault| why.refuse(snapshot, resource);
     let presented = token::presented(&head.headers).map_err(unproven)?;
@@ -122,11 +131,16 @@ pub(crate) async fn prove(
             resource,
             snapshot,
         };
-        return tokens.prove(presented, &request).await;
+        return hearing.prove(presented, &request).await;
     }
     let caller = match &peer.shown {
         Some(shown) => workload::prove(shown, snapshot, resource)?,
-        None => local(head, peer, snapshot, resource)?,
+        None => local(head, peer, snapshot, resource).map_err(|refusal| {
+            match hearing.ledger.floods(peer.address.ip()) {
+                true => Refusal::Flooding,
+                false => refusal,
+            }
+        })?,
     };
     Ok(Proven {
         caller,
@@ -270,6 +284,6 @@ impl Identified {
 
 impl Evidence for Identified {
     fn note(&self, record: &mut Record) {
-        record.principal = Some(Arc::clone(&self.proven.caller.principal));
+        record.identify(&self.proven.caller);
     }
 }

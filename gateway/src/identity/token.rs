@@ -6,7 +6,7 @@
 use super::claims::meaning;
 use super::registry::Subject;
 use super::sources::{Issuer, Mesh, Signer};
-use super::{Caller, Fault, Principal, Proof, Proven, Resource, in_time, now};
+use super::{Caller, Fault, Hearing, Principal, Proof, Proven, Resource, in_time, now};
 use crate::config::Binding;
 use crate::pipeline::{Peer, Refusal};
 use crate::snapshot::Snapshot;
@@ -113,10 +113,10 @@ impl Default for Tokens {
     }
 }
 
-impl Tokens {
+impl Hearing<'_> {
     /// Proves who sends a token.
     pub(super) async fn prove(
-        &self,
+        self,
         presented: Presented<'_>,
         request: &Request<'_>,
     ) -> Result<Proven, Refusal> {
@@ -137,13 +137,17 @@ impl Tokens {
                 content: None,
             });
         }
-        let known = self.known.get(&print);
+        let known = self.tokens.known.get(&print);
         let known = known.filter(|known| known.stands(request.snapshot, now));
         let known = match known {
             Some(known) => known,
+            // Who is known goes on being served, whoever else sends rubbish from the same address.
+            None if self.ledger.floods(request.peer.address.ip()) => {
+                return Err(Refusal::Flooding);
+            }
             None => {
                 let known = Arc::new(verify(presented.token, request, now).await?);
-                self.known.insert(print, Arc::clone(&known));
+                self.tokens.known.insert(print, Arc::clone(&known));
                 known
             }
         };
@@ -154,6 +158,7 @@ impl Tokens {
         }
         in_time(&known.caller, now)?;
         let content = self
+            .tokens
             .bound(&known, presented, request, now)
             .map_err(unproven)?;
         Ok(Proven {
@@ -161,7 +166,9 @@ impl Tokens {
             content,
         })
     }
+}
 
+impl Tokens {
     /// Holds a token against what it is bound to; returns the only body its key has signed for, if it says so.
     fn bound(
         &self,

@@ -97,7 +97,9 @@ impl Admitted {
 }
 
 impl Evidence for Admitted {
-    fn note(&self, _record: &mut Record) {}
+    fn note(&self, record: &mut Record) {
+        record.admitted = true;
+    }
 }
 
 #[cfg(test)]

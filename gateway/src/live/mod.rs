@@ -35,6 +35,8 @@ pub struct Live<S> {
     build: Box<Build<S>>,
     /// Told of each snapshot once it is in force.
     settle: Box<dyn Fn(&S) + Send + Sync>,
+    /// Puts on record what becomes of a new snapshot.
+    record: Box<Register<S>>,
     /// One reload at a time: a slow old one must not replace a newer.
     loading: Mutex<Prints>,
     standing: Mutex<Standing>,
@@ -43,6 +45,18 @@ pub struct Live<S> {
 
 /// Makes a snapshot from the files as they now are; the one in force lends what has not changed.
 type Build<S> = dyn Fn(&S) -> Result<S, String> + Send + Sync;
+
+/// Puts on record that the next snapshot takes the place of the one in force, or why it does not. What it cannot record
+/// does not come into force.
+type Register<S> = dyn Fn(&S, Result<&S, &str>) -> Result<(), String> + Send + Sync;
+
+/// What a new snapshot brings with it.
+pub struct Following<S> {
+    /// Told of each snapshot once it is in force.
+    pub settle: Box<dyn Fn(&S) + Send + Sync>,
+    /// Puts on record what becomes of a new snapshot; an error keeps it out.
+    pub record: Box<Register<S>>,
+}
 
 /// How the loading went, for operators.
 #[derive(Debug, Clone)]
@@ -70,12 +84,12 @@ struct Prints {
 
 impl<S: Snapshot> Live<S> {
     /// Puts the first snapshot in force; `build` makes every later one from the files as they then are, and may
-    /// take over from the one in force (its argument) what has not changed. `settle` is told of each later one.
+    /// take over from the one in force (its argument) what has not changed.
     pub fn new(
         first: S,
         metrics: Arc<Metrics>,
         build: impl Fn(&S) -> Result<S, String> + Send + Sync + 'static,
-        settle: impl Fn(&S) + Send + Sync + 'static,
+        following: Following<S>,
     ) -> Self {
         let standing = Standing {
             version: 1,
@@ -87,7 +101,8 @@ impl<S: Snapshot> Live<S> {
         Self {
             current: ArcSwap::from_pointee(first),
             build: Box::new(build),
-            settle: Box::new(settle),
+            settle: following.settle,
+            record: following.record,
             loading: Mutex::new(Prints {
                 loaded: print,
                 seen: print,
@@ -140,6 +155,9 @@ impl<S: Snapshot> Live<S> {
                 let print = Print::of(next.files());
                 prints.seen = print;
                 if forced || print != prints.loaded {
+                    if let Err(why) = (self.record)(&self.look(), Ok(&next)) {
+                        return self.refuse(why, forced);
+                    }
                     prints.loaded = print;
                     self.replace(next);
                 } else {
@@ -147,15 +165,21 @@ impl<S: Snapshot> Live<S> {
                 }
                 Ok(())
             }
-            Err(why) => {
-                let known = lock(&self.standing).last_error.replace(why.clone());
-                if forced || known.as_ref() != Some(&why) {
-                    self.metrics.reloads.count(Reload::Refused);
-                    tracing::error!("new configuration refused, the old one stays: {why}");
-                }
-                Err(why)
+            Err(why) => self.refuse(why, forced),
+        }
+    }
+
+    /// Keeps the old one; the same mistake is told once.
+    fn refuse(&self, why: String, forced: bool) -> Result<(), String> {
+        let known = lock(&self.standing).last_error.replace(why.clone());
+        if forced || known.as_ref() != Some(&why) {
+            self.metrics.reloads.count(Reload::Refused);
+            tracing::error!("new configuration refused, the old one stays: {why}");
+            if let Err(unrecorded) = (self.record)(&self.look(), Err(&why)) {
+                tracing::error!("and that is not on record: {unrecorded}");
             }
         }
+        Err(why)
     }
 
     fn check(&self, next: S) -> Result<S, String> {
@@ -177,6 +201,12 @@ impl<S: Snapshot> Live<S> {
         standing.loaded_at = SystemTime::now();
         standing.last_error = None;
         self.metrics.loaded_at.set(seconds(standing.loaded_at));
+    }
+}
+
+impl<S> std::fmt::Debug for Following<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Following").finish_non_exhaustive()
     }
 }
 

@@ -81,7 +81,10 @@ impl World {
             read(&folder).unwrap(),
             Arc::default(),
             build,
-            |_: &_| {},
+            Following {
+                settle: Box::new(|_| {}),
+                record: Box::new(|_, _| Ok(())),
+            },
         ));
         Self {
             folder,

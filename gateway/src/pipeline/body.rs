@@ -1,14 +1,16 @@
 //! The body of an answer: nothing, bytes in hand, or a relay that carries the call's trail to its last byte.
 
+use super::refusal::Refusal;
 use super::trail::Trail;
-use crate::audit::Ending;
+use crate::audit::{Delivery, Ending};
 use crate::forward::Relay;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use std::collections::VecDeque;
 use std::fmt;
+use std::future::Future as _;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 /// The body of an answer.
 #[derive(Debug)]
@@ -32,6 +34,14 @@ enum Content {
 struct Relayed {
     relay: Relay,
     trail: Option<Trail>,
+    /// The final answer while its outcome is being recorded.
+    held: Option<Held>,
+}
+
+#[derive(Debug)]
+struct Held {
+    chunk: Bytes,
+    delivery: Delivery,
 }
 
 /// The answer cannot be completed: the connection is cut, so that nobody takes a part for the whole.
@@ -111,6 +121,7 @@ impl Body {
             content: Content::Relay(Box::new(Relayed {
                 relay,
                 trail: Some(trail),
+                held: None,
             })),
         }
     }
@@ -165,30 +176,60 @@ impl http_body::Body for Body {
 
 impl Relayed {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cut>>> {
-        let polled = self.relay.poll(context);
-        if let Poll::Ready(frame) = &polled
-            && let Some(trail) = &mut self.trail
-        {
-            match frame {
-                Some(Ok(chunk)) => trail.amend(|record| record.bytes_out += chunk.len() as u64),
-                None => self.close(),
-                Some(Err(_)) => self.close(),
+        if self.held.is_some() {
+            return self.poll_held(context);
+        }
+        let polled = ready!(self.relay.poll(context));
+        let Some(trail) = &mut self.trail else {
+            return Poll::Ready(polled);
+        };
+        match polled {
+            Some(Ok(chunk)) => {
+                trail.amend(|record| record.bytes_out += chunk.len() as u64);
+                if !self.relay.has_answered() {
+                    return Poll::Ready(Some(Ok(chunk)));
+                }
+                match self.close() {
+                    Some(delivery) => self.held = Some(Held { chunk, delivery }),
+                    None => return Poll::Ready(Some(Ok(chunk))),
+                }
+                self.poll_held(context)
+            }
+            ended => {
+                // No answer is in it: nothing waits for its record.
+                drop(self.close());
+                Poll::Ready(ended)
             }
         }
-        polled.map(|frame| frame.map(|chunk| chunk.map_err(|_| Cut)))
     }
 
-    fn close(&mut self) {
-        if let Some(mut trail) = self.trail.take() {
-            let end = self.relay.end();
-            trail.amend(|record| {
-                record.withheld += end.withheld;
-                if record.reason.is_none() {
-                    record.reason = end.reason;
-                }
-            });
-            trail.close(end.ending);
-        }
+    /// The final answer, once its outcome is recorded; else that it cannot be given.
+    fn poll_held(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cut>>> {
+        let Some(held) = &mut self.held else {
+            return Poll::Ready(None);
+        };
+        let recorded = ready!(Pin::new(&mut held.delivery).poll(context));
+        let answer = self.held.take().map(|held| held.chunk);
+        Poll::Ready(match recorded {
+            Ok(()) => answer.map(Ok),
+            Err(_) => match self.relay.instead(&Refusal::Unrecorded) {
+                Some(said) => Some(Ok(said)),
+                None => Some(Err(Cut)),
+            },
+        })
+    }
+
+    fn close(&mut self) -> Option<Delivery> {
+        let mut trail = self.trail.take()?;
+        let end = self.relay.end();
+        trail.amend(|record| {
+            record.list(end.listed);
+            record.withheld += end.withheld;
+            if record.reason.is_none() {
+                record.reason = end.reason;
+            }
+        });
+        trail.finish(end.ending)
     }
 }
 
@@ -196,7 +237,7 @@ impl Drop for Relayed {
     fn drop(&mut self) {
         // A caller that left after the final answer had passed got what it asked for.
         if self.relay.end().ending == Ending::Answered {
-            self.close();
+            drop(self.close());
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The way of a call. Read this file first.
 //!
 //! ```text
-//! Inbound ─identify→ Identified ─read→ Read ─check→ Asked ─bind→ Bound ─decide→ Authorized
+//! Inbound ─identify→ Identified ─read→ Read ─check→ Asked ─bind→ Bound ─authorize→ Authorized
 //!         who                   what        rules      task, chain     policy
 //!                     ─admit→ Admitted ─attach→ Credentialed ─intend→ Recorded ─send→ Forwarded
 //!                     places            credential             record           upstream
@@ -28,12 +28,13 @@ pub use crate::audit::Record;
 
 use crate::ask::{Read, Reading};
 use crate::audit::{CallId, Ledger};
-use crate::forward::{Forward, Forwarded, Shared};
-use crate::identity::{Identified, Tokens};
+use crate::forward::{Content, Forward, Forwarded, Shared};
+use crate::identity::{Hearing, Identified, Tokens};
 use crate::listener::{Door, Edge, Visit};
 use crate::snapshot::Snapshot;
 use crate::{ask, authorize, credentials, identity};
 use http::{HeaderName, Response};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// The stages and what they remember between calls.
@@ -64,11 +65,12 @@ impl Pipeline {
     pub async fn handle(&self, inbound: Inbound) -> Response<Body> {
         let call = CallId::new();
         let snapshot = self.shared.live.snapshot();
-        let mut trail = self.open(call, &snapshot, &inbound.server);
+        let address = inbound.peer.address.ip();
+        let mut trail = self.open(call, &snapshot, &inbound.server, address);
         let mut response = match self.read(inbound, snapshot, &mut trail).await {
             Ok(Reading::One(read)) => self.answer(read, trail).await,
-            Ok(Reading::Batch(items)) => batch::answer(self, items, trail).await,
-            Err(refusal) => refuse(&refusal, &Asker::default(), trail),
+            Ok(Reading::Batch(items)) => batch::answer(self, items, (call, address), trail).await,
+            Err(refusal) => refuse(&refusal, &Asker::default(), trail).await,
         };
         if let Some(id) = call.header() {
             response.headers_mut().insert(CALL, id);
@@ -83,7 +85,8 @@ impl Pipeline {
         snapshot: Arc<Snapshot>,
         trail: &mut Trail,
     ) -> Result<Reading, Refusal> {
-        let identified = identity::identify(inbound, snapshot, &self.tokens).await;
+        trail.place()?;
+        let identified = identity::identify(inbound, snapshot, self.hearing()).await;
         let identified: Identified = trail.step(identified)?;
         trail.step(ask::read(identified).await)
     }
@@ -92,8 +95,8 @@ impl Pipeline {
     async fn answer(&self, read: Read, mut trail: Trail) -> Response<Body> {
         let asker = read.asker();
         match self.run(read, &mut trail).await {
-            Ok(forwarded) => forwarded.into_response(trail),
-            Err(refusal) => refuse(&refusal, &asker, trail),
+            Ok(forwarded) => deliver(forwarded, &asker, trail).await,
+            Err(refusal) => refuse(&refusal, &asker, trail).await,
         }
     }
 
@@ -101,29 +104,68 @@ impl Pipeline {
     async fn run(&self, read: Read, trail: &mut Trail) -> Result<Forwarded, Refusal> {
         let asked = trail.step(ask::check(read, &self.shared.mirrors))?;
         let bound = trail.step(self.shared.tasks.bind(asked))?;
-        trail.amend(|record| record.shadow = authorize::shadow(&bound));
-        let authorized = trail.step(authorize::decide(bound, &self.shared.tasks).await)?;
+        let mut judged = authorize::judge(&bound);
+        trail.amend(|record| judged.tell(record));
+        let authorized = authorize::authorize(bound, judged, &self.shared.tasks).await;
+        let authorized = trail.step(authorized)?;
         let admitted = trail.step(self.shared.limits.admit(authorized))?;
         let credentialed = trail.step(credentials::attach(admitted))?;
-        let recorded = trail.step(self.ledger.intend(credentialed))?;
+        let recorded = trail.intend(credentialed).await?;
         trail.step(self.forward.send(recorded).await)
     }
 
-    fn open(&self, call: CallId, snapshot: &Snapshot, server: &Arc<str>) -> Trail {
+    fn hearing(&self) -> Hearing<'_> {
+        Hearing {
+            tokens: &self.tokens,
+            ledger: &self.ledger,
+        }
+    }
+
+    fn open(
+        &self,
+        call: CallId,
+        snapshot: &Snapshot,
+        server: &Arc<str>,
+        address: IpAddr,
+    ) -> Trail {
         let digest = Arc::clone(&snapshot.config.digest);
         Trail::open(
-            Record::begin(call, digest, Arc::clone(server)),
+            Record::begin(call, digest, Arc::clone(server), address),
             Arc::clone(&self.ledger),
         )
     }
 }
 
+/// Gives a call its answer: the record first, then what the caller sees of it.
+async fn deliver(forwarded: Forwarded, asker: &Asker, mut trail: Trail) -> Response<Body> {
+    let (head, content) = forwarded.into_parts();
+    let body = match content {
+        Content::Whole(whole) => {
+            let body = Body::chunks(whole.chunks);
+            trail.amend(|record| {
+                record.bytes_out = body.length();
+                record.list(whole.listed);
+            });
+            match trail.close(whole.ending).await {
+                Ok(()) => body,
+                Err(refusal) => return reply::refuse(&refusal, asker),
+            }
+        }
+        Content::Relay(relay) => match trail.opened().await {
+            Ok(()) => Body::relay(relay, trail),
+            Err(refusal) => return refuse(&refusal, asker, trail).await,
+        },
+    };
+    Response::from_parts(head, body)
+}
+
 /// Ends a call early: the record first, then what the caller sees of it.
-fn refuse(refusal: &Refusal, asker: &Asker, mut trail: Trail) -> Response<Body> {
+async fn refuse(refusal: &Refusal, asker: &Asker, mut trail: Trail) -> Response<Body> {
     trail.amend(|record| record.refuse(refusal));
-    let ending = refusal.ending();
-    trail.close(ending);
-    reply::refuse(refusal, asker)
+    match trail.close(refusal.ending()).await {
+        Ok(()) => reply::refuse(refusal, asker),
+        Err(unrecorded) => reply::refuse(&unrecorded, asker),
+    }
 }
 
 impl Door for Pipeline {
@@ -138,6 +180,6 @@ impl Door for Pipeline {
     }
 
     async fn visit(&self, visit: Visit) -> Response<Body> {
-        visit::answer(&self.shared, &self.tokens, visit).await
+        visit::answer(self, visit).await
     }
 }

@@ -87,6 +87,10 @@ pub enum Refusal {
     StreamsFull,
     /// The gateway is shutting down.
     Draining,
+    /// Its address was refused so often in this second that nobody unknown is heard from there.
+    Flooding,
+    /// What happens cannot be put on record, so it does not happen.
+    Unrecorded,
     /// The server could not be reached or broke off.
     UpstreamFailed(UpstreamFault),
     /// The call's deadline passed.
@@ -167,6 +171,8 @@ impl Refusal {
             Self::StreamsFull | Self::TasksFull | Self::Body(BodyFault::TooLarge) => Refused::Limit,
             Self::Body(BodyFault::Slow) => Refused::Slow,
             Self::Draining => Refused::Draining,
+            Self::Flooding => Refused::Flood,
+            Self::Unrecorded => Refused::Audit,
             Self::UpstreamFailed(_) | Self::TimedOut => Refused::Upstream,
         }
     }
@@ -226,6 +232,8 @@ impl Refusal {
             Self::ServerIsModern => "the server speaks only per-request revisions".to_owned(),
             Self::StreamsFull => "`bounds.streams` is reached".to_owned(),
             Self::Draining => "the gateway is shutting down".to_owned(),
+            Self::Flooding => "too many refusals of its address in this second".to_owned(),
+            Self::Unrecorded => "the records cannot be written; the log says why".to_owned(),
             Self::UpstreamFailed(fault) => fault.to_string(),
             Self::TimedOut => "the call's deadline passed".to_owned(),
         }

@@ -52,7 +52,11 @@ pub(crate) fn refuse(refusal: &Refusal, asker: &Asker) -> Response<Body> {
         Refusal::VerbUnknown => {
             headers.insert(ALLOW, HeaderValue::from_static("POST"));
         }
-        Refusal::StreamsFull | Refusal::TasksFull | Refusal::Draining => {
+        Refusal::StreamsFull
+        | Refusal::TasksFull
+        | Refusal::Draining
+        | Refusal::Flooding
+        | Refusal::Unrecorded => {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         _ => {}
@@ -80,7 +84,10 @@ fn show(refusal: &Refusal, asker: &Asker) -> Shown {
         Refusal::ChainUnknown(_) => at(StatusCode::NOT_FOUND, "Chain not found"),
         Refusal::TaskUnknown => at(StatusCode::NOT_FOUND, "Task not found"),
         Refusal::TasksFull => at(StatusCode::TOO_MANY_REQUESTS, "Too many open tasks"),
-        Refusal::Unkept => at(StatusCode::SERVICE_UNAVAILABLE, "Not available"),
+        Refusal::Unkept | Refusal::Unrecorded => {
+            at(StatusCode::SERVICE_UNAVAILABLE, "Not available")
+        }
+        Refusal::Flooding => at(StatusCode::TOO_MANY_REQUESTS, "Too many requests"),
         Refusal::TaskOver(_) => at(StatusCode::GONE, "The task has ended"),
         Refusal::ServerUnknown => at(StatusCode::NOT_FOUND, "Not found"),
         Refusal::SessionUnknown => at(StatusCode::NOT_FOUND, "Session not found"),

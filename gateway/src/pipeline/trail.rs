@@ -1,10 +1,11 @@
-//! The trail of one call: gathers what each stage proved and delivers exactly one record, however the call ends.
+//! The trail of one call: gathers what each stage proved and delivers exactly one outcome, however the call ends.
 //!
-//! A caller that goes away drops the future at an await and nothing after it runs; the trail's `Drop` then delivers
-//! the record as abandoned. It neither waits nor fails.
+//! It takes its place in the journal when the call begins. A caller that goes away drops the future at an await and
+//! nothing after it runs; the trail's `Drop` then delivers the call as abandoned. It neither waits nor fails.
 
 use super::refusal::Refusal;
-use crate::audit::{Ending, Ledger, Record};
+use crate::audit::{Delivery, Ending, Ledger, Place, Record, Recorded};
+use crate::credentials::Credentialed;
 use std::sync::Arc;
 
 /// What a stage proved, in the words of the record.
@@ -18,6 +19,8 @@ pub(crate) trait Evidence {
 pub(crate) struct Trail {
     /// Boxed: it travels with the answer's body, which should stay small.
     record: Option<Box<Record>>,
+    /// Where its outcome will go.
+    place: Option<Place>,
     ledger: Arc<Ledger>,
 }
 
@@ -28,8 +31,24 @@ impl Trail {
     pub(crate) fn open(record: Record, ledger: Arc<Ledger>) -> Self {
         Self {
             record: Some(Box::new(record)),
+            place: None,
             ledger,
         }
+    }
+
+    /// Takes the place of the outcome.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Unrecorded`] while nothing can be written.
+    pub(crate) fn place(&mut self) -> Result<(), Refusal> {
+        self.place = Some(self.ledger.place()?);
+        Ok(())
+    }
+
+    /// Notes a fact that is known whether or not the stage lets the call pass.
+    pub(crate) fn note(&mut self, evidence: &impl Evidence) {
+        self.amend(|record| evidence.note(record));
     }
 
     /// Notes what a stage proved, or why it ended the call.
@@ -50,22 +69,64 @@ impl Trail {
         }
     }
 
-    /// Delivers the finished record.
-    pub(crate) fn close(mut self, ending: Ending) {
-        self.amend(|record| record.end(ending));
-        self.deliver();
+    /// Puts the call's intent on record.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Unrecorded`].
+    pub(crate) async fn intend(&mut self, call: Credentialed) -> Result<Recorded, Refusal> {
+        let Some(record) = &mut self.record else {
+            return Err(Refusal::Unrecorded);
+        };
+        let recorded = self.ledger.intend(record, call).await;
+        self.step(recorded)
     }
 
-    fn deliver(&mut self) {
-        if let Some(record) = self.record.take() {
-            self.ledger.deliver(*record);
+    /// Puts on record that the answer begins, and ends later.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Unrecorded`].
+    pub(crate) async fn opened(&self) -> Result<(), Refusal> {
+        match &self.record {
+            Some(record) => self.ledger.opened(record).await,
+            None => Err(Refusal::Unrecorded),
         }
+    }
+
+    /// Delivers the outcome; what the caller may see waits for it.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Unrecorded`]: then the caller may not see it.
+    pub(crate) async fn close(self, ending: Ending) -> Result<(), Refusal> {
+        match self.finish(ending) {
+            Some(delivery) => delivery.await.map_err(|_| Refusal::Unrecorded),
+            None => Ok(()),
+        }
+    }
+
+    /// As [`Trail::close`], for who cannot wait here.
+    pub(crate) fn finish(mut self, ending: Ending) -> Option<Delivery> {
+        self.amend(|record| record.end(ending));
+        self.deliver()
+    }
+
+    /// Ends a request that became several calls, each with a trail of its own.
+    pub(crate) fn divide(mut self) {
+        self.record = None;
+    }
+
+    fn deliver(&mut self) -> Option<Delivery> {
+        let record = self.record.take()?;
+        self.ledger.deliver(*record, self.place.take())
     }
 }
 
 impl Drop for Trail {
     fn drop(&mut self) {
         self.amend(|record| record.end(Ending::Abandoned));
-        self.deliver();
+        // Nobody waits for what nobody will see.
+        drop(self.deliver());
     }
 }

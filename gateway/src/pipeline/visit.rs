@@ -1,12 +1,13 @@
 //! The gateway's own doors beside the calls: its documents, open to all, and a principal's own tasks.
 
-use super::CALL;
 use super::body::Body;
 use super::refusal::Refusal;
 use super::reply::{self, Asker};
-use crate::audit::CallId;
+use super::trail::Trail;
+use super::{CALL, Pipeline, refuse};
+use crate::audit::{CallId, Ending};
 use crate::forward::Shared;
-use crate::identity::{self, Caller, Proven, Resource, Tokens, now};
+use crate::identity::{self, Caller, Proven, Resource, now};
 use crate::listener::{Document, Place, Visit, read_body};
 use crate::snapshot::Snapshot;
 use crate::task::{Task, Terms, Unopened, Wish, hop_header};
@@ -20,48 +21,54 @@ use std::sync::Arc;
 const WISH_MOST: usize = 16 * 1024;
 
 /// Answers a visit.
-pub(super) async fn answer(shared: &Shared, tokens: &Tokens, visit: Visit) -> Response<Body> {
-    let snapshot = shared.live.snapshot();
+pub(super) async fn answer(pipeline: &Pipeline, visit: Visit) -> Response<Body> {
+    let snapshot = pipeline.shared.live.snapshot();
     let mut answer = match visit.place {
         Place::Document(ref document) => document_of(&snapshot, document),
-        Place::Tasks(_) => tasks(shared, tokens, &snapshot, visit).await,
+        Place::Tasks(_) => tasks(pipeline, &snapshot, visit).await,
     };
     let fresh = HeaderValue::from_static("no-store");
     answer.headers_mut().entry(CACHE_CONTROL).or_insert(fresh);
     answer
 }
 
-/// A principal's own tasks, whatever is asked of them; a refusal is told to operators with who asked.
-async fn tasks(
-    shared: &Shared,
-    tokens: &Tokens,
-    snapshot: &Snapshot,
-    visit: Visit,
-) -> Response<Body> {
+/// A principal's own tasks, whatever is asked of them, and on record.
+async fn tasks(pipeline: &Pipeline, snapshot: &Snapshot, visit: Visit) -> Response<Body> {
     let call = CallId::new();
-    let resource = Resource::Gateway;
-    let proven = identity::prove(&visit.head, &visit.peer, resource, snapshot, tokens).await;
-    let (caller, served) = match proven {
-        Ok(proven) => {
-            let caller = proven.caller.clone();
-            (
-                Some(caller),
-                own_tasks(shared, snapshot, proven, visit).await,
-            )
+    let address = visit.peer.address.ip();
+    let mut trail = pipeline.open(call, snapshot, &Arc::default(), address);
+    trail.amend(|record| {
+        record.method = Some(format!("{} /tasks", visit.head.method).into());
+        if let Place::Tasks(Some(id)) = &visit.place {
+            record.target = Some(id.clone().into());
         }
-        Err(refusal) => (None, Err(refusal)),
-    };
-    let mut answer = served.unwrap_or_else(|refusal| {
-        let who = caller.as_ref().map(|caller| &caller.principal);
-        tracing::info!(target: "hopgate::call", call = %call, agent = who.map(|who| &*who.agent),
-            subject = who.map(|who| &*who.subject), refused = refusal.kind().name(), reason = refusal.reason(),
-            "visit refused");
-        reply::refuse(&refusal, &Asker::default())
     });
+    let served = served(pipeline, snapshot, visit, &mut trail).await;
+    let mut answer = match served {
+        Ok(answer) => match trail.close(Ending::Answered).await {
+            Ok(()) => answer,
+            Err(refusal) => reply::refuse(&refusal, &Asker::default()),
+        },
+        Err(refusal) => refuse(&refusal, &Asker::default(), trail).await,
+    };
     if let Some(id) = call.header() {
         answer.headers_mut().insert(CALL, id);
     }
     answer
+}
+
+async fn served(
+    pipeline: &Pipeline,
+    snapshot: &Snapshot,
+    visit: Visit,
+    trail: &mut Trail,
+) -> Result<Response<Body>, Refusal> {
+    trail.place()?;
+    let hearing = pipeline.hearing();
+    let resource = Resource::Gateway;
+    let proven = identity::prove(&visit.head, &visit.peer, resource, snapshot, hearing).await?;
+    trail.amend(|record| record.identify(&proven.caller));
+    own_tasks(&pipeline.shared, snapshot, proven, visit).await
 }
 
 /// What the gateway says of itself; nothing of it depends on who asks.
@@ -149,9 +156,9 @@ fn parent(
     let token = hop_header(&head.headers)?;
     token
         .map(|token| {
-            shared
-                .tasks
-                .follow(token, snapshot, &caller.principal.agent, now())
+            let agent = &caller.principal.agent;
+            let hop = shared.tasks.follow(token, snapshot, agent, now());
+            hop.map(|hop| hop.task)
         })
         .transpose()
 }

@@ -5,6 +5,7 @@
 
 use super::seal::KeyRing;
 use super::work::Task;
+use crate::audit::CallId;
 use aws_lc_rs::digest::{SHA256, digest};
 use dashmap::DashMap;
 use serde_json::{Value, json};
@@ -17,10 +18,17 @@ pub(crate) struct Chains {
     carried: DashMap<[u8; 32], Carried>,
 }
 
+/// A call that brings a hop token to the agent it calls, and the task it belongs to.
+#[derive(Debug, Clone)]
+pub(crate) struct Hop {
+    pub(crate) task: Arc<Task>,
+    pub(crate) call: CallId,
+}
+
 /// What a token stands for while its call is open.
 #[derive(Debug, Clone)]
 struct Carried {
-    task: Arc<Task>,
+    hop: Hop,
     /// The only agent it serves.
     agent: Arc<str>,
     key: Box<str>,
@@ -49,9 +57,10 @@ impl Chains {
         self: &Arc<Self>,
         ring: &KeyRing,
         public: &str,
-        (task, agent): (&Arc<Task>, &Arc<str>),
+        (hop, agent): (Hop, &Arc<str>),
         (now, expires): (u64, u64),
     ) -> Option<Carrying> {
+        let task = &hop.task;
         let claims = json!({
             "iss": public,
             "aud": public,
@@ -66,7 +75,7 @@ impl Chains {
         let token = ring.sign(KIND, &claims)?;
         let print = print(&token)?;
         let carried = Carried {
-            task: Arc::clone(task),
+            hop,
             agent: Arc::clone(agent),
             key: Box::from(ring.signing()?),
             expires,
@@ -79,7 +88,7 @@ impl Chains {
         })
     }
 
-    /// The task a token's call belongs to, for the agent that presents it.
+    /// The call a token came with, for the agent that presents it.
     ///
     /// # Errors
     ///
@@ -90,7 +99,7 @@ impl Chains {
         public: &str,
         (token, agent): (&str, &str),
         now: u64,
-    ) -> Result<Arc<Task>, &'static str> {
+    ) -> Result<Hop, &'static str> {
         if token.len() > LONGEST {
             return Err("the hop token is too long");
         }
@@ -108,10 +117,10 @@ impl Chains {
         if now >= carried.expires {
             return Err("the hop token has expired");
         }
-        if carried.task.end().is_some() {
+        if carried.hop.task.end().is_some() {
             return Err("the task of the hop token's call has ended");
         }
-        Ok(carried.task)
+        Ok(carried.hop)
     }
 }
 

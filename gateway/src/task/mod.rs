@@ -16,7 +16,7 @@ mod sign;
 mod table;
 mod work;
 
-pub(crate) use chain::{Carrying, Chains};
+pub(crate) use chain::{Carrying, Chains, Hop};
 pub(crate) use desk::{Unopened, Wish, spoken_for};
 pub(crate) use handles::digest;
 pub(crate) use session::{Session, Sessions};
@@ -25,6 +25,7 @@ pub(crate) use work::Task;
 pub(crate) use work::{Cause, Held, Terms};
 
 use crate::ask::{Ask, Asked, Context};
+use crate::audit::CallId;
 use crate::config::Deadlines;
 use crate::identity::now;
 use crate::pipeline::{Evidence, HeadFault, Record, Refusal};
@@ -43,6 +44,8 @@ pub(crate) struct Bound {
     asked: Asked,
     /// Not idle while the request lives.
     task: Held,
+    /// The call whose hop token it brought.
+    parent: Option<CallId>,
     session: Option<BoundSession>,
     edits: Vec<Edit>,
     /// `Mcp-Name` for the server, where it repeats a handle.
@@ -104,10 +107,12 @@ impl Tasks {
         }
         let last_event = last_event(&asked, session.as_ref())?;
         let opened = handles::open(&asked)?;
-        let task = self.task(&asked, session.as_ref())?;
+        let parent = self.parent(&asked, now())?;
+        let task = self.task(&asked, parent.as_ref(), session.as_ref())?;
         Ok(Bound {
             asked,
             task,
+            parent: parent.map(|hop| hop.call),
             session,
             edits: opened.edits,
             opened_name: opened.name,
@@ -159,18 +164,23 @@ impl Tasks {
     }
 
     /// The task this request belongs to, held until its answer's last byte.
-    fn task(&self, asked: &Asked, session: Option<&BoundSession>) -> Result<Held, Refusal> {
+    fn task(
+        &self,
+        asked: &Asked,
+        parent: Option<&Hop>,
+        session: Option<&BoundSession>,
+    ) -> Result<Held, Refusal> {
         let context = asked.context();
         let now = now();
         let terms = Terms::of(&context.snapshot.config.gateway.deadlines);
-        let parent = self.parent(asked, now)?;
         let caller = &context.caller;
+        let parent = parent.map(|hop| &hop.task);
         let task = match (
             asked.said().and_then(|said| said.task.as_deref()),
-            &parent,
+            parent,
             session,
         ) {
-            (Some(id), parent, _) => self.named(id, parent.as_ref(), context, now)?,
+            (Some(id), parent, _) => self.named(id, parent, context, now)?,
             (None, Some(parent), _) => self.table.own(caller, Some(parent), &terms, now),
             (None, None, Some(session)) if session.upstream_id.is_some() => {
                 let print = session.memory.print(&session.key);
@@ -207,8 +217,8 @@ impl Tasks {
         held.filter(own).ok_or(Refusal::TaskUnknown)
     }
 
-    /// The task of the agent that called this one, where the request proves it.
-    fn parent(&self, asked: &Asked, now: u64) -> Result<Option<Arc<Task>>, Refusal> {
+    /// The call by which an agent called this one, where the request proves it.
+    fn parent(&self, asked: &Asked, now: u64) -> Result<Option<Hop>, Refusal> {
         let context = asked.context();
         let header = hop_header(&context.headers)?;
         let body = asked.said().and_then(|said| said.hop.as_deref());
@@ -224,7 +234,7 @@ impl Tasks {
             .transpose()
     }
 
-    /// The task a hop token's call belongs to.
+    /// The call a hop token came with.
     ///
     /// # Errors
     ///
@@ -235,7 +245,7 @@ impl Tasks {
         snapshot: &Snapshot,
         agent: &str,
         now: u64,
-    ) -> Result<Arc<Task>, Refusal> {
+    ) -> Result<Hop, Refusal> {
         self.chains
             .follow(&snapshot.keys, snapshot.public(), (token, agent), now)
             .map_err(Refusal::ChainUnknown)
@@ -383,5 +393,6 @@ impl Bound {
 impl Evidence for Bound {
     fn note(&self, record: &mut Record) {
         record.task = Some(Arc::clone(&self.task));
+        record.parent = self.parent;
     }
 }

@@ -55,6 +55,12 @@ impl KeyRing {
         self.keys.first().map(|key| key.id.as_str())
     }
 
+    /// The public half of every key, by name.
+    pub(crate) fn public(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let keys = self.keys.iter();
+        keys.map(|key| (key.id.as_str(), key.signer.public_key().as_ref()))
+    }
+
     /// The public keys, as others fetch them (RFC 7517, RFC 8037).
     pub(crate) fn published(&self) -> Value {
         let key = |key: &super::seal::Key| {

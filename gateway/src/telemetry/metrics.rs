@@ -80,6 +80,10 @@ labels! {
     Era = "era",
     /// The gateway is shutting down.
     Draining = "draining",
+    /// Too many refusals of its address.
+    Flood = "flood",
+    /// What happens could not be put on record.
+    Audit = "audit",
     /// The server could not be reached, or gave no answer.
     Upstream = "upstream",
 }

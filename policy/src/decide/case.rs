@@ -5,6 +5,7 @@ use super::{Asking, Decision, Denial, Grant, Reason};
 use crate::compile::Index;
 use crate::condition::Facts;
 use crate::model::{Agent, Class, Kind, Now, Policy, Request, Rule, Server, Target, Verdict};
+use std::sync::Arc;
 
 /// A request of agents and a server that are known.
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +26,12 @@ struct Findings<'a> {
     lacking: Option<&'a Rule>,
     deny: Option<&'a Rule>,
     asks: Vec<&'a Rule>,
+    /// What matched beside them, up to [`TOLD`].
+    others: Vec<&'a Rule>,
 }
+
+/// How many rules a decision names beside those that made it: enough to explain it, few enough for every record.
+const TOLD: usize = 15;
 
 // === impl Case ===
 
@@ -73,20 +79,25 @@ impl<'a> Case<'a> {
             return self.open();
         }
         if !self.enveloped() {
-            return self.deny(Reason::Envelope);
+            return self.deny(Reason::Envelope, Box::default());
         }
         let findings = self.weigh(Asked::Call);
         if let Some(rule) = findings.deny {
-            return self.denied(rule);
+            return self.denied(rule, &findings);
         }
         match (findings.allow, findings.lacking) {
-            (Some(_), _) if !findings.asks.is_empty() => Decision::Ask(Asking::new(&findings.asks)),
-            (Some(rule), _) => Decision::Allow(Grant::new(rule)),
-            (None, Some(rule)) => self.deny(Reason::Scopes {
-                name: rule.name.shared(),
-                scopes: rule.requires.clone(),
-            }),
-            (None, None) => self.deny(Reason::NoAllow),
+            (Some(_), _) if !findings.asks.is_empty() => {
+                Decision::Ask(Asking::new(&findings.asks, findings.others(None)))
+            }
+            (Some(rule), _) => Decision::Allow(Grant::new(rule, findings.others(Some(rule)))),
+            (None, Some(rule)) => {
+                let reason = Reason::Scopes {
+                    name: rule.name.shared(),
+                    scopes: rule.requires.clone(),
+                };
+                self.deny(reason, findings.others(Some(rule)))
+            }
+            (None, None) => self.deny(Reason::NoAllow, findings.others(None)),
         }
     }
 
@@ -112,14 +123,14 @@ impl<'a> Case<'a> {
     /// Requests that only open or describe are allowed to who can reach anything there.
     fn open(&self) -> Decision {
         match self.reaching() {
-            Some(rule) => Decision::Allow(Grant::new(rule)),
-            None if self.touches() => self.deny(Reason::NoAllow),
-            None => self.deny(Reason::Envelope),
+            Some(rule) => Decision::Allow(Grant::new(rule, Box::default())),
+            None if self.touches() => self.deny(Reason::NoAllow, Box::default()),
+            None => self.deny(Reason::Envelope, Box::default()),
         }
     }
 
     /// By a rule. One that denies every call hides the thing as well; the others need not be asked.
-    fn denied(&self, rule: &Rule) -> Decision {
+    fn denied(&self, rule: &Rule, findings: &Findings<'_>) -> Decision {
         let hides = rule.matches(rule.rest(&self.facts, Asked::List), Asked::List);
         Decision::Deny(Denial {
             message: rule.public().cloned(),
@@ -127,10 +138,11 @@ impl<'a> Case<'a> {
                 name: rule.name.shared(),
             },
             visible: !hides && self.listed(),
+            others: findings.others(Some(rule)),
         })
     }
 
-    fn deny(&self, reason: Reason) -> Decision {
+    fn deny(&self, reason: Reason, others: Box<[Arc<str>]>) -> Decision {
         let nearly = matches!(reason, Reason::NoAllow).then(|| self.nearly());
         let message = nearly.flatten().and_then(Rule::public);
         let inside = !matches!(reason, Reason::Envelope) && self.request.target != Target::Server;
@@ -138,6 +150,7 @@ impl<'a> Case<'a> {
             message: message.cloned(),
             reason,
             visible: inside && self.listed(),
+            others,
         })
     }
 
@@ -163,9 +176,14 @@ impl<'a> Case<'a> {
                 Verdict::Deny(_) => &mut findings.deny,
                 Verdict::Ask(_) => return findings.asks.push(rule),
             };
-            if found.is_none_or(|other| rule.name < other.name) {
-                *found = Some(rule);
-            }
+            let beside = match found {
+                Some(other) if rule.name < other.name => found.replace(rule),
+                Some(_) => Some(rule),
+                None => found.replace(rule),
+            };
+            findings
+                .others
+                .extend(beside.filter(|_| findings.others.len() < TOLD));
         });
         findings
     }
@@ -217,6 +235,23 @@ impl<'a> Case<'a> {
             .tools
             .iter()
             .filter(move |pattern| pattern.touches(name) && possible(pattern.kind()))
+    }
+}
+
+// === impl Findings ===
+
+impl Findings<'_> {
+    /// What matched beside the rule that decided, or beside those that ask.
+    fn others(&self, decided: Option<&Rule>) -> Box<[Arc<str>]> {
+        let firsts = [self.allow, self.lacking, self.deny].into_iter().flatten();
+        let asks = self.asks.iter().copied().filter(|_| decided.is_some());
+        let beside = firsts.chain(asks).chain(self.others.iter().copied());
+        let other = |rule: &&Rule| decided.is_none_or(|decided| decided.name != rule.name);
+        beside
+            .filter(other)
+            .take(TOLD)
+            .map(|rule| rule.name.shared())
+            .collect()
     }
 }
 

@@ -45,6 +45,7 @@ pub enum Outcome {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Grant {
     rule: Arc<str>,
+    others: Box<[Arc<str>]>,
 }
 
 /// Who must be asked.
@@ -53,6 +54,7 @@ pub struct Asking {
     /// In order of name, at least one.
     asks: Vec<(Arc<str>, Ask)>,
     message: Option<Arc<str>>,
+    others: Box<[Arc<str>]>,
 }
 
 /// Why not.
@@ -61,6 +63,7 @@ pub struct Denial {
     reason: Reason,
     visible: bool,
     message: Option<Arc<str>>,
+    others: Box<[Arc<str>]>,
 }
 
 /// What refused.
@@ -128,6 +131,7 @@ fn as_written(policy: &Policy, request: &Request<'_>, now: Now) -> Decision {
             reason,
             visible: false,
             message: None,
+            others: Box::default(),
         }),
     }
 }
@@ -175,14 +179,27 @@ impl Decision {
             },
         }
     }
+
+    /// Every rule that spoke, those that decided first; of very many, the first few.
+    pub fn rules(&self) -> impl Iterator<Item = &Arc<str>> {
+        let (asks, others): (&[_], _) = match self {
+            Self::Allow(grant) => (&[], &grant.others),
+            Self::Ask(asking) => (&asking.asks, &asking.others),
+            Self::Deny(denial) => (&[], &denial.others),
+        };
+        let decided = self.rule().filter(|_| asks.is_empty());
+        let asks = asks.iter().map(|(name, _)| name);
+        decided.into_iter().chain(asks).chain(others.iter())
+    }
 }
 
 // === impl Grant ===
 
 impl Grant {
-    fn new(rule: &Rule) -> Self {
+    fn new(rule: &Rule, others: Box<[Arc<str>]>) -> Self {
         Self {
             rule: rule.name.shared(),
+            others,
         }
     }
 
@@ -195,7 +212,7 @@ impl Grant {
 // === impl Asking ===
 
 impl Asking {
-    fn new(rules: &[&Rule]) -> Self {
+    fn new(rules: &[&Rule], others: Box<[Arc<str>]>) -> Self {
         let mut rules = rules.to_vec();
         rules.sort_by(|a, b| a.name.cmp(&b.name));
         rules.dedup_by(|a, b| a.name == b.name);
@@ -206,6 +223,7 @@ impl Asking {
         Self {
             asks: asks.collect(),
             message: rules.iter().find_map(|rule| rule.public()).cloned(),
+            others,
         }
     }
 
@@ -222,6 +240,23 @@ impl Asking {
     /// What the caller may be told.
     pub fn message(&self) -> Option<&Arc<str>> {
         self.message.as_ref()
+    }
+}
+
+// === impl Reason ===
+
+impl Reason {
+    /// A short, bounded name for records.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::UnknownAgent => "unknown_agent",
+            Self::UnknownServer => "unknown_server",
+            Self::Depth { .. } => "depth",
+            Self::Scopes { .. } => "scopes",
+            Self::Envelope => "envelope",
+            Self::NoAllow => "no_allow",
+            Self::Rule { .. } => "rule",
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! The shape of every value was checked before; what is read here and does not fit was reported there and is passed over.
 
+mod audit;
 mod identity;
 mod server;
 mod values;
@@ -65,6 +66,7 @@ impl<'a> Resolver<'a> {
         Some(Config {
             gateway,
             log: Log { json },
+            audit: audit::audit(self.root.table("audit")),
             identities,
             agents,
             servers,
