@@ -1,10 +1,10 @@
 //! Builds the gateway from its configuration: the only place that makes adapters.
 
-use crate::audit::{Change, Journal, Ledger, Record, event};
+use crate::audit::{self, Change, Journal, Ledger, Record, Signer, event};
 use crate::cli::serve::House;
 use crate::config::{
-    Config, HttpUpstream as Http, Identity as Proof, OwnCertificate, Server as Settings,
-    Upstream as Behind,
+    Config, Durability, HttpUpstream as Http, Identity as Proof, OwnCertificate,
+    Server as Settings, Upstream as Behind,
 };
 use crate::forward::{Eras, Shared};
 use crate::identity::sources::{Issuer, Mesh};
@@ -31,6 +31,8 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{interval, timeout};
 
+/// Requests on one HTTP/2 connection.
+const STREAMS_MOST: usize = 100;
 /// How often tasks that are due are looked for.
 const SWEEP: Duration = Duration::from_secs(2);
 /// In how many of these rounds once sessions are looked at.
@@ -120,13 +122,30 @@ fn ledger(
 ) -> Result<Ledger, String> {
     let config = &first.config;
     let folder = config.gateway.data_dir.join("audit");
-    let journal = Journal::open(&folder)?;
+    let signer = Signer::new(Arc::clone(&first.keys))?;
+    let journal = Journal::open(&folder, journal_settings(config), signer)?;
     let ledger = Ledger::new(journal, Arc::clone(metrics), tap);
     ledger.bound(config.audit.refusals);
     let lines = event::started(&config.digest, &config.files, &first.keys);
     let queued = ledger.queue(lines);
     queued.map_err(|why| format!("{}: {why}", folder.display()))?;
     Ok(ledger)
+}
+
+fn journal_settings(config: &Config) -> audit::Settings {
+    let bounds = &config.gateway.bounds;
+    // One place for each request that may be open, and one for each stream.
+    let places = bounds.connections.saturating_mul(STREAMS_MOST) + bounds.streams;
+    audit::Settings {
+        durability: match config.audit.durability {
+            Durability::Process => audit::Durability::Process,
+            Durability::Power => audit::Durability::Power,
+        },
+        capacity: u32::try_from(places).unwrap_or(u32::MAX >> 3),
+        segment_bytes: config.audit.segment,
+        segment_age: config.audit.age,
+        ..audit::Settings::default()
+    }
 }
 
 /// Records each second how many refusals were not recorded one by one.

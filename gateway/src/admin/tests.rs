@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::*;
+use crate::audit::{Journal, Settings, Signer};
 use crate::listener::edge::tests::bare;
 use crate::telemetry::metrics::Outcome;
 
@@ -17,6 +18,7 @@ struct Wall {
     metrics_open: bool,
     readiness: Arc<Mutex<Readiness>>,
     tasks: Arc<Tasks>,
+    ledger: Arc<Ledger>,
 }
 
 impl Board for Wall {
@@ -40,6 +42,10 @@ impl Board for Wall {
         &self.tasks
     }
 
+    fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
     fn terms(&self) -> (Terms, Vec<Arc<str>>) {
         let deadlines = crate::config::Deadlines::default();
         (Terms::of(&deadlines), vec![Arc::from("demo")])
@@ -56,6 +62,13 @@ impl Board for Wall {
             servers: vec!["notes".to_owned()],
         }
     }
+}
+
+fn ledger(folder: &std::path::Path) -> Ledger {
+    let ring = crate::task::seal::KeyRing::new([("k", [7; 32].as_slice())]).unwrap();
+    let signer = Signer::new(Arc::new(ring)).unwrap();
+    let journal = Journal::open(&folder.join("audit"), Settings::default(), signer).unwrap();
+    Ledger::new(journal, Arc::default(), None)
 }
 
 struct World {
@@ -81,6 +94,7 @@ fn open(name: &str, metrics_open: bool) -> World {
             unready: Vec::new(),
         })),
         tasks: Arc::new(Tasks::new(crate::task::Table::load(None, 100))),
+        ledger: Arc::new(ledger(&folder)),
     };
     let metrics = Arc::new(Metrics::default());
     metrics.calls.count(Outcome::Answered);

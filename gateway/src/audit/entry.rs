@@ -79,7 +79,11 @@ fn decision(record: &Record) -> Option<Line> {
     }
     if let Some(would) = record.would().filter(|would| *would != Would::Same) {
         line.text("would", Would::name(would));
-        if let Some(rule) = record.shadow.as_ref().and_then(|shadow| shadow.rule.as_deref()) {
+        if let Some(rule) = record
+            .shadow
+            .as_ref()
+            .and_then(|shadow| shadow.rule.as_deref())
+        {
             line.text("shadow", rule);
         }
     }
@@ -160,7 +164,10 @@ fn who(line: &mut Line, record: &Record) {
 
 /// Users by identity and subject, as a list of pairs.
 fn users(users: &[(std::sync::Arc<str>, std::sync::Arc<str>)]) -> String {
-    let pairs: Vec<[&str; 2]> = users.iter().map(|(source, subject)| [&**source, &**subject]).collect();
+    let pairs: Vec<[&str; 2]> = users
+        .iter()
+        .map(|(source, subject)| [&**source, &**subject])
+        .collect();
     serde_json::to_string(&pairs).unwrap_or_default()
 }
 

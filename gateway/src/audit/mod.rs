@@ -15,7 +15,9 @@ mod refusals;
 pub use record::{CallId, Ending, Record};
 
 pub(crate) use event::{Change, Deed};
-pub(crate) use journal::{Delivery, Journal, Lines, Place, Unwritten};
+pub(crate) use journal::{
+    Delivery, Durability, Journal, Lines, Place, Settings, Signer, Unwritten,
+};
 pub(crate) use record::{Arguments, Decided, Listed};
 pub(crate) use refusals::{Refusals, Source};
 
@@ -100,7 +102,10 @@ impl Ledger {
         let written = self.journal.send(lines).map_err(|_| Refusal::Unrecorded)?;
         // From here on it may be on disk, whatever becomes of this call.
         record.intended = true;
-        written.await.map_err(|_| Refusal::Unrecorded)?;
+        if written.await.is_err() {
+            record.intended = false;
+            return Err(Refusal::Unrecorded);
+        }
         Ok(Recorded {
             call: record.call,
             credentialed,
@@ -113,7 +118,9 @@ impl Ledger {
     ///
     /// As [`Ledger::intend`].
     pub(crate) async fn opened(&self, record: &Record) -> Result<(), Refusal> {
-        self.write(entry::opened(record)).await.map_err(|_| Refusal::Unrecorded)
+        self.write(entry::opened(record))
+            .await
+            .map_err(|_| Refusal::Unrecorded)
     }
 
     /// Writes what is not part of a call's way.
@@ -122,7 +129,7 @@ impl Ledger {
     ///
     /// What cannot be written in time.
     pub(crate) async fn write(&self, lines: Lines) -> Result<(), Unwritten> {
-        self.journal.send(lines)?.await
+        self.journal.write(lines).await
     }
 
     /// Queues what may not be waited for.
@@ -131,7 +138,7 @@ impl Ledger {
     ///
     /// While nothing can be written.
     pub(crate) fn queue(&self, lines: Lines) -> Result<(), Unwritten> {
-        self.journal.send(lines).map(drop)
+        self.journal.try_write(lines)
     }
 
     /// Takes a finished record. Never waits, never fails: it runs in destructors. None where there is nothing to wait
@@ -141,9 +148,12 @@ impl Ledger {
         if let Some(task) = &record.task {
             task.count(record.bytes_in, record.bytes_out);
         }
-        log::tell(&record);
         let delivery = match place {
-            Some(place) => self.alone(&record).then(|| place.deliver(entry::outcome(&record))),
+            Some(place) if self.alone(&record) => {
+                log::tell(&record);
+                Some(place.deliver(entry::outcome(&record)))
+            }
+            Some(_) => None,
             None => {
                 self.refusals.count(Source::Unwritten, 0, now());
                 None
@@ -158,7 +168,8 @@ impl Ledger {
 
     /// Records how many refusals were not recorded one by one in the seconds before.
     pub(crate) fn tell_refusals(&self) {
-        self.refusals.told(now(), |line| self.queue(vec![line]).is_ok());
+        self.refusals
+            .told(now(), |line| self.queue(vec![line]).is_ok());
     }
 
     /// Everything written, and sealed by a last checkpoint.

@@ -84,9 +84,10 @@ impl Refusals {
     pub(crate) fn is_full(&self, source: &Source, most: u32, second: u64) -> bool {
         // Nearly always there is nothing to look up.
         !self.cells.is_empty()
-            && self.cells.get(source).is_some_and(|cell| {
-                cell.second == second && cell.recorded >= most
-            })
+            && self
+                .cells
+                .get(source)
+                .is_some_and(|cell| cell.second == second && cell.recorded >= most)
     }
 
     /// The numbers of the seconds before this one, each to be recorded by `record`; what it cannot record stays.
@@ -138,7 +139,9 @@ mod tests {
     fn the_first_of_a_second_are_recorded_and_the_rest_counted() {
         let refusals = Refusals::default();
         let source = Source::of("192.0.2.1".parse().unwrap());
-        let alone = (0..25).filter(|_| refusals.count(source.clone(), 10, 7)).count();
+        let alone = (0..25)
+            .filter(|_| refusals.count(source.clone(), 10, 7))
+            .count();
         assert_eq!(alone, 10);
         assert!(refusals.is_full(&source, 10, 7) && !refusals.is_full(&source, 10, 8));
         assert_eq!(counts(&refusals, 7), 0, "the second is not over");
@@ -148,7 +151,10 @@ mod tests {
             true
         });
         assert_eq!(told.len(), 1);
-        assert!(told[0].contains("192.0.2.1") && told[0].contains("15"), "{told:?}");
+        assert!(
+            told[0].contains("192.0.2.1") && told[0].contains("15"),
+            "{told:?}"
+        );
         assert!(refusals.cells.is_empty());
         assert!(refusals.count(source, 10, 8), "a new second begins anew");
     }

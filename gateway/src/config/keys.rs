@@ -242,6 +242,10 @@ pub(crate) const ROOT: &[Key] = &[
     GROUPS,
     TESTS,
     Key::later("telemetry"),
-    Key::new("audit", Shape::Table(AUDIT), "The records of what happened, in `data_dir/audit`."),
+    Key::new(
+        "audit",
+        Shape::Table(AUDIT),
+        "The records of what happened, in `data_dir/audit`.",
+    ),
     Key::later("credentials"),
 ];

@@ -145,7 +145,10 @@ fn filter(call: &Call, shared: &Shared, kind: ListKind, read: &mut Read) {
     }
     read.bytes = cut.bytes;
     if cut.kept + cut.removed > 0 || list_kind(call.method()) == Some(kind) {
-        let none = Listed { shown: 0, hidden: 0 };
+        let none = Listed {
+            shown: 0,
+            hidden: 0,
+        };
         let listed = read.listed.get_or_insert(none);
         listed.shown += cut.kept;
         listed.hidden += cut.removed;

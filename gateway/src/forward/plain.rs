@@ -196,7 +196,8 @@ impl Plain {
             if let Err(reason) = step {
                 return self.cut(reason);
             }
-            self.out.extend(out.into_iter().filter(|chunk| !chunk.is_empty()));
+            self.out
+                .extend(out.into_iter().filter(|chunk| !chunk.is_empty()));
         }
     }
 

@@ -71,9 +71,7 @@ async fn item(pipeline: &Pipeline, read: Read, (request, address): (CallId, IpAd
             trail.close(refusal.ending()).await.and(Err(refusal))
         }
     };
-    part.unwrap_or_else(|refusal| {
-        reply::message(&refusal, &asker).map_or(Part::None, Part::Whole)
-    })
+    part.unwrap_or_else(|refusal| reply::message(&refusal, &asker).map_or(Part::None, Part::Whole))
 }
 
 /// One item's answer, once its record stands.

@@ -121,13 +121,7 @@ impl Pipeline {
         }
     }
 
-    fn open(
-        &self,
-        call: CallId,
-        snapshot: &Snapshot,
-        server: &Arc<str>,
-        address: IpAddr,
-    ) -> Trail {
+    fn open(&self, call: CallId, snapshot: &Snapshot, server: &Arc<str>, address: IpAddr) -> Trail {
         let digest = Arc::clone(&snapshot.config.digest);
         Trail::open(
             Record::begin(call, digest, Arc::clone(server), address),

@@ -20,16 +20,27 @@ const OWN: &str = "own";
 ///
 /// A key file that cannot be read or does not hold 32 bytes in base64.
 pub(crate) fn load(gateway: &Gateway) -> Result<KeyRing, String> {
+    if gateway.keys.is_empty() {
+        let folder = gateway.data_dir.join("keys");
+        std::fs::create_dir_all(&folder)
+            .map_err(|error| format!("{}: {error}", folder.display()))?;
+        make(&folder.join(OWN))?;
+    }
+    existing(gateway)
+}
+
+/// Loads the key ring of a configuration, and makes nothing where there is none.
+///
+/// # Errors
+///
+/// A key file that is not there, cannot be read or does not hold 32 bytes in base64.
+pub(crate) fn existing(gateway: &Gateway) -> Result<KeyRing, String> {
     let mut secrets = Vec::new();
     for key in &gateway.keys {
         secrets.push((key.id.as_str(), read(&key.file)?));
     }
     if secrets.is_empty() {
-        let folder = gateway.data_dir.join("keys");
-        std::fs::create_dir_all(&folder)
-            .map_err(|error| format!("{}: {error}", folder.display()))?;
-        let file = folder.join(OWN);
-        make(&file)?;
+        let file = gateway.data_dir.join("keys").join(OWN);
         secrets.push((OWN, read(&file)?));
     }
     KeyRing::new(secrets.iter().map(|(id, secret)| (*id, secret.as_slice())))

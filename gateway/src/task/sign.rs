@@ -20,6 +20,12 @@ impl KeyRing {
         Some(token)
     }
 
+    /// The first key's signature over these bytes, in base64url. Each use begins them with words of its own.
+    pub(crate) fn sign_bytes(&self, bytes: &[u8]) -> Option<String> {
+        let signature = self.keys.first()?.signer.sign(bytes);
+        Some(URL_SAFE_NO_PAD.encode(signature.as_ref()))
+    }
+
     /// The claims of a token of this type that a key of the ring has signed.
     ///
     /// # Errors
