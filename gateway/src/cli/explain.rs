@@ -67,7 +67,7 @@ fn told(loaded: &Loaded, format: Format, call: &Call, now: Now) -> ExitCode {
     let account = Account {
         policy,
         report: &loaded.report,
-        call,
+        request,
         now,
         explanation: &explain(policy, &request, now),
     };
