@@ -2,6 +2,7 @@
 //!
 //! In this version the ledger keeps its records in the log and the counters; nothing can be sent without passing it.
 
+pub(crate) mod reader;
 mod record;
 
 pub use record::{CallId, Ending, Record};
