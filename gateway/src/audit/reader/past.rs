@@ -93,6 +93,8 @@ impl Who {
     /// Reads it, where a record says it.
     pub(super) fn read(line: &Line) -> Option<Self> {
         let boxed = |name: &str| line.text(name).map(|text| Box::from(&*text));
+        // Most outcomes name nobody: their intent did.
+        let (agent, server) = (boxed("agent")?, boxed("server")?);
         let mut others = users(line);
         // As its own proof says, else as the agent that called it does.
         let user = match (boxed("identity"), boxed("user")) {
@@ -108,12 +110,12 @@ impl Who {
         let method = boxed("method");
         let arguments = arguments(line, method.as_deref());
         Some(Self {
-            agent: boxed("agent")?,
+            agent,
             user,
             others,
             chain,
             scopes: line.texts("scopes"),
-            server: boxed("server")?,
+            server,
             method,
             target: boxed("target"),
             arguments,
