@@ -21,8 +21,8 @@ pub mod words;
 
 pub use compile::compile;
 pub use decide::{
-    Asking, Decision, Denial, Explanation, Grant, Outcome, Reason, Shadow, base_scopes, decide,
-    explain, shadow, visible,
+    Asking, Decision, Denial, Explanation, Foreseen, Grant, Outcome, Reason, Shadow, base_scopes,
+    decide, explain, foresee, shadow, visible,
 };
 pub use diagnostic::{Code, Diagnostic, Report, Severity};
 pub use document::{Document, Source};

@@ -46,7 +46,7 @@ fn outcome(text: &str) -> String {
                     "NOT AS EXPECTED"
                 };
                 writeln!(page, "{}: {passed}", case.name).unwrap();
-                match barred(&policy, &case.call, ran.now) {
+                match barred(&policy, &case.call.request(), ran.now) {
                     Some(why) => writeln!(page, "  deny: {why}").unwrap(),
                     None => writeln!(page, "  {}", words::decision(&explanation)).unwrap(),
                 }

@@ -15,6 +15,7 @@ mod limits;
 mod mrtr;
 mod policy;
 mod policy_cli;
+mod records_cli;
 mod regressions;
 mod reload;
 mod server_requests;

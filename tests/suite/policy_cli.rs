@@ -183,7 +183,6 @@ fn what_cannot_be_understood_is_said_and_not_guessed() {
             &["explain", "--agent", "clerk", "--tool", "ledger/*"],
             "not one tool",
         ),
-        (&["explain", "--call", "0190"], "not in this version"),
         (&["explain", "--agent", "clerk"], "--tool"),
         (&[&agent[..], &["--args", "[1]"]].concat(), "a JSON object"),
         (
@@ -198,7 +197,6 @@ fn what_cannot_be_understood_is_said_and_not_guessed() {
         (&[&agent[..], &["--label", "secret"]].concat(), "secret"),
         (&["access", "--agent", "clark"], "did you mean `clerk`?"),
         (&["access", "--server", "nowhere"], "no server"),
-        (&["access", "--records", "dir"], "not in this version"),
     ] {
         let (code, out, error) = ask(&folder, args);
         assert_eq!(code, Some(2), "{args:?}\n{out}{error}");

@@ -124,7 +124,8 @@ impl Said {
 
     /// What the record calls its target.
     pub(super) fn label(&self) -> Option<Box<str>> {
-        let named = self.text(Member::Name).or_else(|| self.text(Member::Uri));
+        let members = [Member::Name, Member::Uri, Member::RefName, Member::RefUri];
+        let named = members.into_iter().find_map(|member| self.text(member));
         named.map(|text| Box::from(&*text))
     }
 
@@ -140,15 +141,13 @@ impl Said {
 
     /// Its arguments, as far as they are recorded.
     pub(super) fn recorded(&self, how: config::Arguments) -> Option<Arguments> {
-        let raw = || {
-            let span = self.message.span(Member::Arguments)?;
-            Some(self.body.slice(span.range()))
-        };
-        match how {
-            config::Arguments::Digest => raw().map(Arguments::Digest),
-            config::Arguments::Full => raw().map(Arguments::Full),
-            config::Arguments::None => None,
-        }
+        let span = self.message.span(Member::Arguments)?;
+        let raw = self.body.slice(span.range());
+        Some(match how {
+            config::Arguments::Digest => Arguments::Digest(raw),
+            config::Arguments::Full => Arguments::Full(raw),
+            config::Arguments::None => Arguments::Size(raw.len()),
+        })
     }
 
     /// What it is.

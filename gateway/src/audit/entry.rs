@@ -183,6 +183,7 @@ fn said(arguments: &Arguments) -> String {
             let _ = write!(text, "\",\"bytes\":{}}}", raw.len());
             text
         }
+        Arguments::Size(bytes) => format!("{{\"bytes\":{bytes}}}"),
         // Between the values of a document a line may break; a record is one line.
         Arguments::Full(raw) => {
             let text = String::from_utf8_lossy(raw);

@@ -9,6 +9,7 @@ mod entry;
 pub(crate) mod event;
 pub(crate) mod journal;
 mod log;
+pub(crate) mod reader;
 mod record;
 mod refusals;
 

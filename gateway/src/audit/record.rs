@@ -63,6 +63,8 @@ pub(crate) enum Arguments {
     Digest(Bytes),
     /// They themselves.
     Full(Bytes),
+    /// Only how many bytes they are.
+    Size(usize),
 }
 
 /// What the gateway knows of one call.

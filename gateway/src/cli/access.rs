@@ -1,7 +1,9 @@
 //! `hopgate access`: who can reach what, by which rule.
 
 use super::explain::{agent, server, subject};
-use super::{Format, loaded, misused};
+use super::uses::{Use, Uses};
+use super::{Format, loaded, misused, unread};
+use crate::audit::reader::Joined;
 use crate::config::Config;
 use crate::identity::now;
 use clap::Args;
@@ -26,16 +28,25 @@ pub struct Access {
     /// Who can reach what on this server.
     #[arg(long, value_name = "NAME")]
     server: Option<String>,
-    /// Records of calls, to find what was never used.
+    /// Records, the folder `audit` of a `data_dir`: how often each way was used, and since when it was not.
     #[arg(long, value_name = "DIR")]
     records: Option<PathBuf>,
+    /// Only what the records do not show to have been used.
+    #[arg(long, requires = "records")]
+    unused: bool,
 }
 
-/// Says who can reach what. Exit codes: 0 done, 1 the configuration has mistakes, 2 a name is unknown.
+/// The ways, with what the records say of them.
+struct Shown<'a> {
+    ways: &'a [Way<'a>],
+    uses: Option<&'a Uses>,
+    /// Only those nobody used.
+    unused: bool,
+}
+
+/// Says who can reach what. Exit codes: 0 done, 1 the configuration has mistakes or the records cannot be read, 2 a name
+/// is unknown.
 pub(super) fn run(file: &Path, format: Format, asked: &Access) -> ExitCode {
-    if asked.records.is_some() {
-        return misused("records of calls are not in this version: leave `--records` out");
-    }
     let loaded = match loaded(file, format) {
         Ok(loaded) => loaded,
         Err(code) => return code,
@@ -51,18 +62,27 @@ pub(super) fn run(file: &Path, format: Format, asked: &Access) -> ExitCode {
     };
     let now = Now(i64::try_from(now()).unwrap_or(i64::MAX));
     let ways = access(&loaded.config.policy, wanted, now);
+    let uses = match asked.records.as_deref().map(Joined::open).transpose() {
+        Ok(joined) => joined.map(|joined| Uses::count(joined, &ways, subject.as_ref())),
+        Err(why) => return unread(&why),
+    };
+    let shown = Shown {
+        ways: &ways,
+        uses: uses.as_ref(),
+        unused: asked.unused,
+    };
     super::print(&match format {
-        Format::Human => human(&ways, &loaded.report) + &out(&loaded.config, asked, now),
-        Format::Json => format!("{:#}\n", machine(&ways, &loaded.report)),
+        Format::Human => human(&shown, &loaded.report) + &out(&loaded.config, asked, now),
+        Format::Json => format!("{:#}\n", machine(&shown, &loaded.report)),
     });
     ExitCode::SUCCESS
 }
 
-fn human(ways: &[Way<'_>], report: &Report) -> String {
+fn human(shown: &Shown<'_>, report: &Report) -> String {
     let mut page = String::new();
     let mut before = "";
     // A text that cannot be written to does not exist.
-    for way in ways {
+    for (way, used) in shown.each() {
         if way.agent != before {
             let _ = writeln!(page, "{}", way.agent);
             before = way.agent;
@@ -80,9 +100,14 @@ fn human(ways: &[Way<'_>], report: &Report) -> String {
         for deny in &way.denies {
             let _ = writeln!(page, "      unless denied by {}", named(deny, report));
         }
+        if let Some((uses, used)) = shown.uses.zip(used) {
+            let _ = writeln!(page, "      {}", uses.line(used));
+        }
     }
-    if ways.is_empty() {
-        page.push_str("nobody\n");
+    match (page.is_empty(), shown.ways.is_empty()) {
+        (true, true) => page.push_str("nobody\n"),
+        (true, false) => page.push_str("nothing is unused\n"),
+        (false, _) => {}
     }
     page
 }
@@ -103,16 +128,17 @@ fn out(config: &Config, asked: &Access, now: Now) -> String {
     })
 }
 
-fn machine(ways: &[Way<'_>], report: &Report) -> Value {
-    let ways = ways.iter().map(|way| {
+fn machine(shown: &Shown<'_>, report: &Report) -> Value {
+    let ways = shown.each().map(|(way, used)| {
         let many = |rules: &[&Rule]| -> Vec<Value> {
             rules.iter().map(|rule| placed(rule, report)).collect()
         };
         let effects: Vec<_> = way.effects.iter().map(Effect::name).collect();
         json!({ "agent": way.agent, "tools": way.tools, "effects": effects, "rule": placed(way.rule, report),
-            "conditions": conditions(way.rule), "asks": many(&way.asks), "denies": many(&way.denies) })
+            "conditions": conditions(way.rule), "asks": many(&way.asks), "denies": many(&way.denies),
+            "used": used.map(Use::json) })
     });
-    json!({ "access": ways.collect::<Vec<_>>() })
+    json!({ "access": ways.collect::<Vec<_>>(), "records": shown.uses.map(Uses::json) })
 }
 
 fn named(rule: &Rule, report: &Report) -> String {
@@ -127,6 +153,18 @@ fn placed(rule: &Rule, report: &Report) -> Value {
     let place = report.place(rule.spans.rule);
     let (file, line) = place.map_or((None, None), |place| (Some(place.file), Some(place.line)));
     json!({ "name": rule.name.as_str(), "file": file, "line": line })
+}
+
+// === impl Shown ===
+
+impl<'a> Shown<'a> {
+    /// Each way that is to be shown.
+    fn each(&self) -> impl Iterator<Item = (&'a Way<'a>, Option<&'a Use>)> {
+        let (uses, unused) = (self.uses, self.unused);
+        let each = self.ways.iter().enumerate();
+        let each = each.map(move |(at, way)| (way, uses.and_then(|uses| uses.of(at))));
+        each.filter(move |(_, used)| !unused || used.is_none_or(Use::is_none))
+    }
 }
 
 // === impl Access ===

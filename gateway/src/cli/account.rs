@@ -1,8 +1,8 @@
 //! How a decision is accounted for: as data, and what its caller would see.
 
-use policy::cases::{Call, barred};
+use policy::cases::barred;
 use policy::diagnostic::Span;
-use policy::{Decision, Explanation, Now, Outcome, Policy, Reason, Report, Target, words};
+use policy::{Decision, Explanation, Now, Outcome, Policy, Reason, Report, Request, Target, words};
 use serde_json::{Value, json};
 
 /// A decision with all that led to it.
@@ -11,7 +11,7 @@ pub(super) struct Account<'a> {
     pub(super) policy: &'a Policy,
     /// Where everything is written.
     pub(super) report: &'a Report,
-    pub(super) call: &'a Call,
+    pub(super) request: Request<'a>,
     pub(super) now: Now,
     pub(super) explanation: &'a Explanation<'a>,
 }
@@ -46,10 +46,9 @@ impl Account<'_> {
         if self.barred().is_some() {
             return "403 Forbidden".to_owned();
         }
-        let request = self.call.request();
         let said = |message: Option<&str>| {
             let message = message.unwrap_or("not allowed");
-            match request.target {
+            match self.request.target {
                 Target::Tool(_) => format!("a tool error: {message}"),
                 _ => format!("an error: {message}"),
             }
@@ -73,15 +72,14 @@ impl Account<'_> {
 
     /// What is answered of something that cannot be seen: the same as of something that is not there.
     fn unknown(&self) -> String {
-        let request = self.call.request();
-        let server = policy::Request {
+        let server = Request {
             target: Target::Server,
             arguments: None,
-            ..request
+            ..self.request
         };
         match (
             policy::decide(self.policy, &server, self.now),
-            request.target,
+            self.request.target,
         ) {
             (Decision::Deny(_), _) => "404 Not found, as of a server that is not there".to_owned(),
             (_, Target::Tool(name)) => format!("Unknown tool: {name}"),
@@ -97,8 +95,7 @@ impl Account<'_> {
     /// As data.
     pub(super) fn json(&self) -> Value {
         let explanation = self.explanation;
-        let request = self.call.request();
-        let shadow = policy::shadow(self.policy, &request, self.now);
+        let shadow = policy::shadow(self.policy, &self.request, self.now);
         let rule = explanation
             .decision
             .rule()
@@ -123,7 +120,7 @@ impl Account<'_> {
     }
 
     fn barred(&self) -> Option<String> {
-        barred(self.policy, self.call, self.now)
+        barred(self.policy, &self.request, self.now)
     }
 
     fn place(&self, span: Span) -> (Option<&str>, Option<usize>) {

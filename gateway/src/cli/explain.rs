@@ -1,6 +1,7 @@
 //! `hopgate explain`: what would be decided of a call, by which rules, and why the others are silent.
 
 use super::account::Account;
+use super::recorded::{self, Recorded};
 use super::{Format, loaded, misused};
 use crate::config::{Config, Loaded};
 use crate::identity::now;
@@ -10,8 +11,8 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use policy::cases::{Call, Subject, at};
 use policy::model::{AgentName, Label, ServerName, Touched};
-use policy::{Now, Outcome, explain, shape};
-use std::path::Path;
+use policy::{Now, Outcome, Request, explain, shape};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -43,36 +44,54 @@ pub struct Explain {
     /// When, such as 2027-06-30T18:00:00Z; absent, now.
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
-    /// A recorded call, by its id.
-    #[arg(long, value_name = "ID")]
+    /// A recorded call, by its id: what would be decided of it now, as of the instant it was made.
+    #[arg(long, value_name = "ID",
+        conflicts_with_all = ["agent", "tool", "user", "chain", "labels", "scopes", "at"])]
     call: Option<String>,
+    /// Where that is recorded: the folder `audit` of a `data_dir`; absent, that of the configuration.
+    #[arg(long, value_name = "DIR", requires = "call")]
+    records: Option<PathBuf>,
 }
 
-/// Explains a call. Exit codes: 0 allow, 3 ask, 4 deny, 1 the configuration has mistakes, 2 the call cannot be
-/// understood.
+/// Explains a call. Exit codes: 0 allow, 3 ask, 4 deny, 1 the configuration has mistakes or the records cannot be read, 2
+/// the call cannot be understood.
 pub(super) fn run(file: &Path, format: Format, asked: &Explain) -> ExitCode {
+    if let Some(id) = &asked.call {
+        return recorded::run(file, format, id, asked);
+    }
     let loaded = match loaded(file, format) {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
     match asked.read(&loaded.config) {
-        Ok((call, now)) => told(&loaded, format, &call, now),
+        Ok((call, now)) => told(&loaded, format, (call.request(), now), None),
         Err(why) => misused(&why),
     }
 }
 
-fn told(loaded: &Loaded, format: Format, call: &Call, now: Now) -> ExitCode {
+/// Explains what is asked as of an instant, beside what was recorded of it.
+pub(super) fn told(
+    loaded: &Loaded,
+    format: Format,
+    (request, now): (Request<'_>, Now),
+    recorded: Option<&Recorded<'_>>,
+) -> ExitCode {
     let policy = &loaded.config.policy;
-    let request = call.request();
     let account = Account {
         policy,
         report: &loaded.report,
-        call,
+        request,
         now,
         explanation: &explain(policy, &request, now),
     };
     match format {
-        Format::Json => super::print(&format!("{:#}\n", account.json())),
+        Format::Json => {
+            let mut value = account.json();
+            if let Some((recorded, members)) = recorded.zip(value.as_object_mut()) {
+                members.insert("recorded".to_owned(), recorded.json());
+            }
+            super::print(&format!("{value:#}\n"));
+        }
         Format::Human => {
             let (head, seen) = (account.headline(), account.seen());
             let rules: String = account
@@ -80,7 +99,8 @@ fn told(loaded: &Loaded, format: Format, call: &Call, now: Now) -> ExitCode {
                 .lines()
                 .map(|line| format!("  {line}\n"))
                 .collect();
-            super::print(&format!("{head}\nthe caller sees {seen}\n{rules}"));
+            let was = recorded.map(Recorded::head).unwrap_or_default();
+            super::print(&format!("{was}{head}\nthe caller sees {seen}\n{rules}"));
         }
     }
     match account.outcome() {
@@ -138,10 +158,8 @@ fn named(what: &str, name: &str, known: Vec<&str>) -> Result<(), String> {
 impl Explain {
     /// The call, and the instant it is asked about.
     fn read(&self, config: &Config) -> Result<(Call, Now), String> {
-        let (None, Some(agent), Some(tool)) = (&self.call, &self.agent, &self.tool) else {
-            return Err(
-                "recorded calls are not in this version: describe the call with `--agent` and `--tool`".to_owned(),
-            );
+        let (Some(agent), Some(tool)) = (&self.agent, &self.tool) else {
+            return Err("describe the call with `--agent` and `--tool`".to_owned());
         };
         for name in self.chain.iter().chain([agent]) {
             self::agent(config, name)?;
@@ -183,8 +201,13 @@ impl Explain {
         Ok((call, now))
     }
 
+    /// Where the call is recorded, where that is said.
+    pub(super) fn records(&self) -> Option<&Path> {
+        self.records.as_deref()
+    }
+
     /// The arguments, held against what the gateway takes of its callers.
-    fn arguments(&self, config: &Config) -> Result<Option<Box<str>>, String> {
+    pub(super) fn arguments(&self, config: &Config) -> Result<Option<Box<str>>, String> {
         let Some(text) = &self.args else {
             return Ok(None);
         };

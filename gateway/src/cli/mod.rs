@@ -8,10 +8,13 @@ mod demo;
 mod explain;
 mod key;
 mod operator;
+mod recorded;
+mod replay;
 mod schema;
 pub mod serve;
 mod tasks;
 mod test;
+mod uses;
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -55,7 +58,7 @@ pub enum Command {
     /// Report every mistake of the configuration at once. Exit codes: 0 none, 1 some.
     Check,
     /// Say what would be decided of a call, by which rules, and why the others are silent. Exit codes: 0 allow, 3 ask,
-    /// 4 deny, 1 the configuration has mistakes, 2 the call cannot be understood.
+    /// 4 deny, 1 the configuration has mistakes or the records cannot be read, 2 the call cannot be understood.
     Explain(explain::Explain),
     /// Run the `[[tests]]` of the configuration and of files. Exit codes: 0 all pass, 1 some fail or there are
     /// mistakes.
@@ -63,9 +66,12 @@ pub enum Command {
         /// Files with `[[tests]]` and nothing else, to run against the configuration.
         files: Vec<PathBuf>,
     },
-    /// Say who can reach what, by which rule. Exit codes: 0 done, 1 the configuration has mistakes, 2 a name is
-    /// unknown.
+    /// Say who can reach what, by which rule. Exit codes: 0 done, 1 the configuration has mistakes or the records cannot
+    /// be read, 2 a name is unknown.
     Access(access::Access),
+    /// Say which recorded decisions would be others under another configuration. Exit codes: 0 none, 3 some, 1 the
+    /// configuration has mistakes or the records cannot be read, 2 usage.
+    Replay(replay::Replay),
     /// Print a JSON Schema of the configuration, for editors.
     Schema,
     /// Start a gateway with sample servers, run two sample agents through it, and show what was recorded.
@@ -137,6 +143,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         Command::Explain(asked) => explain::run(&cli.config, cli.format, asked),
         Command::Test { files } => test::run(&cli.config, cli.format, files),
         Command::Access(asked) => access::run(&cli.config, cli.format, asked),
+        Command::Replay(asked) => replay::run(&cli.config, cli.format, asked),
         Command::Schema => schema::run(),
         Command::Key { action: Key::New } => key::new(),
         Command::Key { action: Key::Hash } => key::hash(),
@@ -168,6 +175,37 @@ fn misused(why: &str) -> ExitCode {
 /// Prints a command's result. A reader that has left, such as `head`, has what it wanted.
 fn print(text: &str) {
     let _ = io::stdout().write_all(text.as_bytes());
+}
+
+/// Where the records are: the folder that is named, or the configuration's own.
+fn records(file: &Path, format: Format, named: Option<&Path>) -> Result<PathBuf, ExitCode> {
+    match named {
+        Some(folder) => Ok(folder.to_owned()),
+        None => {
+            let loaded = loaded(file, format)?;
+            Ok(own_records(&loaded.config))
+        }
+    }
+}
+
+/// Where a configuration's own records are.
+fn own_records(config: &config::Config) -> PathBuf {
+    config.gateway.data_dir.join("audit")
+}
+
+/// Says why records cannot be read.
+fn unread(why: &str) -> ExitCode {
+    eprintln!("hopgate: the records cannot be read: {why}");
+    ExitCode::FAILURE
+}
+
+/// What a caller named, without what would move a terminal.
+fn printable(text: &str) -> String {
+    let shown = |c: char| match c {
+        '"' | '\'' | '\\' => c.to_string(),
+        _ => c.escape_debug().to_string(),
+    };
+    text.chars().map(shown).collect()
 }
 
 /// One thread where there is one core: no work is handed around between threads that cannot run at once.

@@ -179,7 +179,7 @@ impl Line<'_> {
         Account {
             policy,
             report,
-            call: &self.case.call,
+            request: self.case.call.request(),
             now: self.ran.now,
             explanation,
         }

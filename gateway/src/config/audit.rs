@@ -38,7 +38,7 @@ pub enum Arguments {
     Digest,
     /// They themselves.
     Full,
-    /// Nothing.
+    /// Only how many bytes they are.
     None,
 }
 

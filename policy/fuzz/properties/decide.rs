@@ -5,8 +5,10 @@
 
 use policy::json::Json;
 use policy::model::{Label, Mode, Touched};
-use policy::{Decision, Document, Now, Outcome, Policy, Reason, Request, Source, Target, User};
-use policy::{compile, decide, explain, shadow, visible};
+use policy::{
+    Decision, Document, Foreseen, Now, Outcome, Policy, Reason, Request, Source, Target, User,
+};
+use policy::{compile, decide, explain, foresee, shadow, visible};
 use std::sync::Arc;
 
 /// Runs the property.
@@ -88,6 +90,7 @@ fn consistent(policy: &Policy, request: &Request<'_>, now: Now) {
     };
     assert!(!seen || matches!(decide(policy, &opening, now), Decision::Allow(_)));
     told(policy, request, now, &decision);
+    foreseen(policy, request, now, &decision);
     counted(policy, request, now, &decision);
 }
 
@@ -112,6 +115,18 @@ fn told(policy: &Policy, request: &Request<'_>, now: Now, decision: &Decision) {
             Reason::NoAllow => assert!(!allow && !deny),
             _ => assert!(told.rules.is_empty() || told.outside.is_empty()),
         },
+    }
+}
+
+/// What is sure without the arguments is so with them.
+fn foreseen(policy: &Policy, request: &Request<'_>, now: Now, decision: &Decision) {
+    let brings = matches!(request.target, Target::Tool(_) | Target::Prompt(_));
+    match foresee(policy, request, now) {
+        Foreseen::Sure { outcome, .. } if brings || request.arguments.is_none() => {
+            assert_eq!(outcome, Outcome::of(decision));
+        }
+        Foreseen::Sure { .. } => {}
+        Foreseen::Open(rules) => assert!(brings && !rules.is_empty()),
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::decide::{Decision, Explanation, Outcome, Reason, explain};
 use crate::diagnostic::Span;
-use crate::model::{Lifecycle, Now, Policy};
+use crate::model::{Lifecycle, Now, Policy, Request};
 
 pub use call::{Call, Subject};
 pub use read::{at, read};
@@ -61,10 +61,10 @@ pub fn run(policy: &Policy, cases: &[Case], now: Now) -> Vec<Ran> {
         .collect()
 }
 
-/// Why an agent of the call is not let in, whatever the rules say.
-pub fn barred(policy: &Policy, call: &Call, now: Now) -> Option<String> {
-    let chain = call.chain.iter().map(|name| &**name);
-    let unfit = chain.chain([&*call.agent]).find_map(|name| {
+/// Why an agent of the request is not let in, whatever the rules say.
+pub fn barred(policy: &Policy, request: &Request<'_>, now: Now) -> Option<String> {
+    let chain = request.chain.iter().map(|name| &**name);
+    let unfit = chain.chain([request.agent]).find_map(|name| {
         let agent = policy.agent(name)?;
         if agent.state != Lifecycle::Active {
             Some(format!("agent `{name}` is {}", agent.state.name()))
@@ -75,15 +75,16 @@ pub fn barred(policy: &Policy, call: &Call, now: Now) -> Option<String> {
         }
     });
     let alone = || {
-        let acting = policy.agent(&call.agent)?;
-        let alone = acting.requires_chain && call.chain.is_empty();
-        alone.then(|| format!("agent `{}` acts only within a chain", call.agent))
+        let acting = policy.agent(request.agent)?;
+        let alone = acting.requires_chain && request.chain.is_empty();
+        alone.then(|| format!("agent `{}` acts only within a chain", request.agent))
     };
     unfit.or_else(alone)
 }
 
 fn ran(policy: &Policy, case: &Case, now: Now) -> Ran {
-    if barred(policy, &case.call, now).is_some() {
+    let request = case.call.request();
+    if barred(policy, &request, now).is_some() {
         let Expected { outcome, rule, .. } = &case.expected;
         return Ran {
             passed: *outcome == Outcome::Deny && rule.is_none(),
@@ -92,7 +93,6 @@ fn ran(policy: &Policy, case: &Case, now: Now) -> Ran {
             now,
         };
     }
-    let request = case.call.request();
     let explanation = explain(policy, &request, now);
     let outcome = Outcome::of(&explanation.decision);
     let by_it = |name: &str| decided(&explanation, outcome, name);

@@ -202,7 +202,7 @@ impl<'a> Case<'a> {
     }
 
     /// Whether the envelope of every agent holds the target.
-    fn enveloped(&self) -> bool {
+    pub(super) fn enveloped(&self) -> bool {
         let Request { server, target, .. } = *self.request;
         let Class { effect, label, .. } = self.facts.class;
         agents(self.request).all(|name| {

@@ -1,5 +1,6 @@
 //! Whether a rule matches: key by key, in three values.
 
+use crate::condition::expression::Expression;
 use crate::condition::{Facts, Truth};
 use crate::model::{Mode, Request, Rule, User, Verdict};
 
@@ -128,6 +129,24 @@ impl Rule {
             }
         }
         whole
+    }
+
+    /// Whether it looks at the arguments of a call.
+    pub(crate) fn reads_arguments(&self) -> bool {
+        let expression = self.when.as_ref();
+        !self.args.is_empty() || expression.is_some_and(Expression::reads_arguments)
+    }
+
+    /// What is known of the whole rule but the keys that look at arguments, where `agents` and `tools` hold.
+    pub(crate) fn unread(&self, facts: &Facts<'_>) -> Truth {
+        let reads = |key: Key| match key {
+            Key::Args => true,
+            Key::When => self.when.as_ref().is_some_and(Expression::reads_arguments),
+            _ => false,
+        };
+        let keys = Key::ALL.into_iter().filter(|key| !reads(*key));
+        keys.map(|key| self.key(key, facts, Asked::Call))
+            .fold(Truth::Yes, |whole, truth| whole & truth)
     }
 
     /// Whether it matches: what cannot be told never satisfies an allow and never spares from the others. In a list

@@ -4,6 +4,7 @@
 
 mod case;
 mod explain;
+mod foresee;
 mod matching;
 mod reach;
 mod shadow;
@@ -16,6 +17,7 @@ use crate::model::{Ask, Mode, Now, Policy, Request, Rule, Target, Verdict, uri};
 use case::Case;
 
 pub use explain::{Explanation, Silent, Told, explain};
+pub use foresee::{Foreseen, foresee};
 pub use matching::Key;
 pub use shadow::{Shadow, shadow};
 

@@ -1,6 +1,7 @@
 //! Decisions: fixed cases, and properties over random policies.
 
 mod escapes;
+mod foresight;
 
 use super::{Decision, Reason, base_scopes, decide, visible};
 use crate::{Document, Now, Policy, Request, Source, Target, compile};

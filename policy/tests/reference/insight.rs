@@ -5,7 +5,7 @@ use crate::dice::Dice;
 use crate::engine::{Asked, answer, compiled};
 use crate::judge::{Judge, Moment};
 use crate::world::{Outcome, Question, Says, World};
-use policy::{Decision, Explanation, Policy};
+use policy::{Decision, Explanation, Foreseen, Policy, Target};
 
 /// Random worlds, each with so many questions.
 fn each(seed: u64, worlds: usize, mut meet: impl FnMut(&mut Dice, &World, &Policy, Question)) {
@@ -87,6 +87,54 @@ fn counted_rules_change_nothing() {
         counted += 1;
     });
     assert!(counted > 500, "{counted}");
+}
+
+/// What is foreseen without the arguments is decided with any, and what is left open is left to rules that read them.
+#[test]
+fn what_is_foreseen_is_decided_whatever_the_arguments() {
+    let mut foreseen = [0; 3];
+    let (mut open, mut turned) = (0, 0);
+    each(12, 500, |dice, world, policy, question| {
+        let told = {
+            let asked = Asked::new(&question);
+            policy::foresee(policy, &asked.request(), asked.now())
+        };
+        let mut outcomes = Vec::new();
+        for _ in 0..8 {
+            let other = Question {
+                arguments: chance::question(dice).arguments,
+                ..question.clone()
+            };
+            let other = Asked::new(&other);
+            let request = policy::Request {
+                arguments: match other.request().target {
+                    Target::Tool(_) | Target::Prompt(_) => other.request().arguments,
+                    _ => None,
+                },
+                ..other.request()
+            };
+            let decided = policy::decide(policy, &request, other.now());
+            outcomes.push(policy::Outcome::of(&decided));
+        }
+        match told {
+            Foreseen::Sure { outcome, .. } => {
+                let same = outcomes.iter().all(|one| *one == outcome);
+                assert!(same, "{question:?}\n{outcomes:?}\n{}", world.text());
+                foreseen[outcome as usize] += 1;
+            }
+            Foreseen::Open(names) => {
+                let reads = |name: &&std::sync::Arc<str>| {
+                    let mut rules = world.rules.iter();
+                    rules.any(|rule| *rule.name == ***name && !rule.shadow)
+                };
+                assert!(!names.is_empty() && names.iter().all(|name| reads(&name)));
+                open += 1;
+                turned += usize::from(outcomes.iter().any(|one| Some(one) != outcomes.first()));
+            }
+        }
+    });
+    assert!(foreseen.iter().all(|count| *count > 100), "{foreseen:?}");
+    assert!(open > 200 && turned > open / 10, "{open} {turned}");
 }
 
 #[test]

@@ -78,6 +78,14 @@ impl Checked {
         self.slots.iter().any(of_task)
     }
 
+    pub(super) fn reads_arguments(&self) -> bool {
+        self.slots.iter().any(|slot| match slot {
+            Slot::Fact(fact) => *fact == Fact::Arguments,
+            Slot::Argument(..) | Slot::Has(_) => true,
+            Slot::Constant(_) => false,
+        })
+    }
+
     pub(super) fn is_momentary(&self) -> bool {
         self.slots.iter().any(|slot| match slot {
             Slot::Fact(fact) => fact.is_momentary(),

@@ -65,6 +65,11 @@ impl Expression {
         self.checked.reads_task()
     }
 
+    /// Whether it looks at the call's arguments.
+    pub fn reads_arguments(&self) -> bool {
+        self.checked.reads_arguments()
+    }
+
     /// Whether it holds; where it fails, nobody can tell.
     pub fn truth(&self, facts: &Facts<'_>) -> Truth {
         let asked = Asked::new(&self.checked, facts);

@@ -34,7 +34,7 @@ fn quick() -> Settings {
 }
 
 /// As a call does: a place first, then what it is about to do.
-async fn intend(journal: &Journal, lines: Lines) -> Result<Place, Unwritten> {
+async fn intend(journal: &Journal, lines: Lines) -> Result<crate::audit::Place, Unwritten> {
     let place = journal.place()?;
     journal.send(lines)?.await?;
     Ok(place)
