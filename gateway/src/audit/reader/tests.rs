@@ -278,7 +278,7 @@ fn what_was_not_kept_is_not_guessed() {
     let books = Books::new();
     let calls = [
         intent(1, "a", ",\"arguments\":{\"sha256\":\"ab\",\"bytes\":7}"),
-        intent(2, "b", ""),
+        intent(2, "b", ",\"arguments\":{\"bytes\":7}"),
         intent(3, "c", ",\"arguments\":{\"full\":{\"n\":1}}"),
         intent(4, "d", ",\"arguments\":{\"full\":{\"n\":1}}").replace("\"target\":\"x\",", ""),
     ];
