@@ -9,12 +9,14 @@ mod identity;
 mod keys;
 mod load;
 mod resolve;
+mod telemetry;
 
 pub(crate) use file::read as read_file;
 pub(crate) use form::duration;
 pub use identity::{Agent, Binding, Identity, Oidc, Spiffe, SpiffeFrom, StaticKey};
 pub(crate) use keys::ROOT;
 pub use load::{Broken, Loaded, load};
+pub use telemetry::{Always, Sample, Signal, Target, Telemetry};
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -29,6 +31,8 @@ pub struct Config {
     pub gateway: Gateway,
     /// `[log]`.
     pub log: Log,
+    /// `[telemetry]`, and the `OTEL_*` variables.
+    pub telemetry: Telemetry,
     /// `[identities.X]` in name order.
     pub identities: BTreeMap<Arc<str>, Identity>,
     /// `[agents.X]`, the part identity needs (the envelope is in `policy`).
@@ -227,12 +231,14 @@ impl Default for Deadlines {
 /// Keys that differ between two configurations and cannot change while the process runs.
 #[must_use]
 pub fn restart_needed(now: &Config, next: &Config) -> Vec<String> {
+    let telemetry = now.telemetry != next.telemetry;
     let (now, next) = (&now.gateway, &next.gateway);
     let fixed = [
         ("`listen`", now.listen != next.listen),
         ("`admin`", now.admin != next.admin),
         ("`data_dir`", now.data_dir != next.data_dir),
         ("`tls` (on or off)", now.tls.is_some() != next.tls.is_some()),
+        ("`[telemetry]`", telemetry),
     ];
     fixed
         .iter()

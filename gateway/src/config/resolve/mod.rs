@@ -4,6 +4,7 @@
 
 mod identity;
 mod server;
+mod telemetry;
 mod values;
 
 use super::{Config, Deadlines, Gateway, InboundTls, KeyFile, Log, OwnCertificate, Tls};
@@ -65,6 +66,7 @@ impl<'a> Resolver<'a> {
         Some(Config {
             gateway,
             log: Log { json },
+            telemetry: self.telemetry(),
             identities,
             agents,
             servers,
