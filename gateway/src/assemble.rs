@@ -3,7 +3,7 @@
 use crate::audit::{Ledger, Record};
 use crate::cli::serve::House;
 use crate::config::{
-    Config, HttpUpstream as Http, Identity as Proof, OwnCertificate, Server as Settings,
+    Config, HttpUpstream as Http, Identity as Proof, OwnCertificate, Server as Settings, Signal,
     Upstream as Behind,
 };
 use crate::forward::{Eras, Shared};
@@ -15,7 +15,8 @@ use crate::live::Live;
 use crate::pipeline::Pipeline;
 use crate::snapshot::{Server, Snapshot};
 use crate::task::{Table, Tasks};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Collectors, Metrics, Outlets, Tracer};
+use adapters::collector::{self, Collector};
 use adapters::egress::Identity;
 use adapters::state::{Durable, Entry};
 use adapters::upstream::Upstream;
@@ -50,9 +51,12 @@ pub fn house(
     file: &Path,
     config: Config,
     tap: Option<UnboundedSender<Record>>,
+    outlets: Outlets,
 ) -> Result<House<Snapshot, Pipeline>, String> {
     let metrics = Arc::new(Metrics::default());
     let drain = Drain::default();
+    let tracer = collectors(&config)
+        .and_then(|made| Tracer::start(&config.telemetry, made, &metrics, outlets))?;
     let store = store(&config)?;
     let table = Table::load(Some(store), config.gateway.bounds.tasks);
     let tasks = Arc::new(Tasks::new(table));
@@ -84,7 +88,35 @@ pub fn house(
         door,
         tasks,
         metrics,
+        tracer: Arc::new(tracer),
         drain,
+    })
+}
+
+/// Where telemetry goes.
+fn collectors(config: &Config) -> Result<Collectors, String> {
+    let gateway = &config.gateway;
+    let made = |signal| {
+        let target = config.telemetry.target(signal);
+        let settings = target.map(|target| collector::Settings {
+            url: target.url.clone(),
+            protocol: target.protocol,
+            headers: target.headers.clone(),
+            roots: gateway.ca.iter().chain(&target.ca).cloned().collect(),
+            identity: target.client_cert.as_ref().map(|pair| Identity {
+                cert: pair.cert.clone(),
+                key: pair.key.clone(),
+            }),
+            allow_private: [gateway.allow_private.as_slice(), &target.allow_private].concat(),
+            timeout: target.timeout,
+        });
+        let made = settings.map(|settings| Collector::new(&settings));
+        made.transpose().map_err(|why| format!("telemetry: {why}"))
+    };
+    Ok(Collectors {
+        traces: made(Signal::Traces)?,
+        metrics: made(Signal::Metrics)?,
+        logs: made(Signal::Logs)?,
     })
 }
 

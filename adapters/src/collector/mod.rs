@@ -197,7 +197,9 @@ impl Collector {
         if !status.is_success() {
             return Err(http_fault(status));
         }
-        let body = Limited::new(answer.into_body(), ANSWER_MOST).collect().await;
+        let body = Limited::new(answer.into_body(), ANSWER_MOST)
+            .collect()
+            .await;
         let body = body.map_err(|_| SendError::passing("the answer broke off"))?;
         Ok(body.to_bytes())
     }

@@ -37,5 +37,8 @@ async fn nobody_prints_a_header() {
     let collector = super::Collector::new(&settings).unwrap();
     assert!(!format!("{settings:?} {collector:?}").contains("hunter2"));
     let refused = collector.send("/x", bytes::Bytes::new()).await.unwrap_err();
-    assert!(refused.passing && refused.why.starts_with("cannot connect"), "{refused}");
+    assert!(
+        refused.passing && refused.why.starts_with("cannot connect"),
+        "{refused}"
+    );
 }

@@ -14,7 +14,10 @@ use crate::config::{Config, Gateway};
 use crate::listener::{Door, Drain, Edge, Listener};
 use crate::live::{self, Live, Snapshot};
 use crate::task::{Tasks, Terms};
-use crate::telemetry::{self, Metrics};
+use crate::telemetry::{self, Metrics, Outlets, Sink, Tracer};
+
+/// How long the last spans, log lines and metrics may take.
+const FLUSH: std::time::Duration = std::time::Duration::from_secs(3);
 
 /// A snapshot that still knows what it was made from.
 pub trait Configured: Snapshot {
@@ -36,6 +39,8 @@ pub struct House<S, D> {
     pub(crate) tasks: Arc<Tasks>,
     /// The numbers.
     pub metrics: Arc<Metrics>,
+    /// Where spans go.
+    pub tracer: Arc<Tracer>,
     /// How it stops.
     pub drain: Drain,
 }
@@ -50,6 +55,7 @@ pub struct Open {
     drain: Drain,
     admin_drain: Drain,
     tasks: Arc<Tasks>,
+    tracer: Arc<Tracer>,
 }
 
 /// The data directory, taken: one process each.
@@ -70,11 +76,12 @@ struct Office<S> {
     drain: Drain,
 }
 
-/// The whole command. `assemble` gets a configuration without mistakes and a data directory that is ours.
+/// The whole command. `assemble` gets a configuration without mistakes, a data directory that is ours, and the log
+/// lines that go to a collector.
 pub fn run<S, D, E>(
     level: &str,
     config: Result<Config, E>,
-    assemble: impl FnOnce(Config) -> Result<House<S, D>, String>,
+    assemble: impl FnOnce(Config, Outlets) -> Result<House<S, D>, String>,
 ) -> ExitCode
 where
     S: Configured,
@@ -85,7 +92,11 @@ where
         Ok(config) => config,
         Err(mistakes) => return fail(mistakes),
     };
-    if let Err(why) = telemetry::log::start(config.log.json, level) {
+    let outlets = Outlets {
+        spans: None,
+        lines: config.telemetry.logs.as_ref().map(|_| Sink::default()),
+    };
+    if let Err(why) = telemetry::log::start(config.log.json, level, outlets.lines.as_ref()) {
         return fail(why);
     }
     let runtime = match super::runtime() {
@@ -94,7 +105,7 @@ where
     };
     let served = runtime.block_on(async move {
         let _taken = Taken::take(&config.gateway.data_dir)?;
-        serve(assemble(config)?).await
+        serve(assemble(config, outlets)?).await
     });
     // What ignores the end of the drain must not hold the process.
     runtime.shutdown_background();
@@ -135,6 +146,7 @@ pub fn open<S: Configured, D: Door>(house: House<S, D>) -> Result<Open, String> 
         door,
         tasks,
         metrics,
+        tracer,
         drain,
     } = house;
     let gateway = live.look().config().gateway.clone();
@@ -153,6 +165,7 @@ pub fn open<S: Configured, D: Door>(house: House<S, D>) -> Result<Open, String> 
         drain: drain.clone(),
         admin_drain: admin_drain.clone(),
         tasks: tasks.clone(),
+        tracer,
     };
     let office = Office {
         live: live.clone(),
@@ -187,6 +200,9 @@ impl Open {
             .await;
         if let Err(why) = self.tasks.table.settled().await {
             tracing::error!("not every task is on disk: {why}");
+        }
+        if !self.tracer.flush(FLUSH).await {
+            tracing::warn!("telemetry was not all sent: the collector is too slow");
         }
         cut
     }

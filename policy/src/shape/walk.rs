@@ -320,9 +320,12 @@ fn words(shape: &Shape) -> &'static str {
         Shape::OneOrMany(inner) | Shape::TableLater(inner, _) | Shape::OrTable(inner, _) => {
             words(inner)
         }
-        Shape::Table(_) | Shape::Secrets(_) | Shape::Names(_) | Shape::Texts(_) | Shape::Map(..) | Shape::Free => {
-            "a table"
-        }
+        Shape::Table(_)
+        | Shape::Secrets(_)
+        | Shape::Names(_)
+        | Shape::Texts(_)
+        | Shape::Map(..)
+        | Shape::Free => "a table",
         Shape::Rows(_) => "a list of tables",
         Shape::Unbuilt => "nothing",
     }

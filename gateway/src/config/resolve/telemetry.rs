@@ -27,7 +27,9 @@ impl Resolver<'_> {
         if environment.disabled() {
             return telemetry;
         }
-        let logs = table.value("logs").map(|value| value.datum == Datum::Bool(true));
+        let logs = table
+            .value("logs")
+            .map(|value| value.datum == Datum::Bool(true));
         let named = table.get("otlp").and_then(|entry| self.otlp(entry));
         for signal in Signal::ALL {
             let asked = self.noted(environment.wants(signal)).flatten();

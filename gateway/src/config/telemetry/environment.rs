@@ -222,7 +222,9 @@ impl Environment {
             "traceidratio" => {
                 let arg = "OTEL_TRACES_SAMPLER_ARG";
                 let ratio = self.get(arg).map_or(Some(1.0), |text| {
-                    text.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio))
+                    text.parse()
+                        .ok()
+                        .filter(|ratio| (0.0..=1.0).contains(ratio))
                 });
                 let ratio = ratio.ok_or(format!("{arg}: expected a number from 0 to 1"))?;
                 (ratio, sample.always.clone())
@@ -272,4 +274,3 @@ fn millis(name: &str, text: &str) -> Result<Duration, String> {
         Ok(number) => Ok(Duration::from_millis(number)),
     }
 }
-

@@ -93,6 +93,18 @@ pub enum Signal {
 
 // === impl Telemetry ===
 
+impl Telemetry {
+    /// Where a signal goes.
+    #[must_use]
+    pub fn target(&self, signal: Signal) -> Option<&Target> {
+        match signal {
+            Signal::Traces => self.traces.as_ref(),
+            Signal::Metrics => self.metrics.as_ref(),
+            Signal::Logs => self.logs.as_ref(),
+        }
+    }
+}
+
 impl Default for Telemetry {
     /// Nothing is exported.
     fn default() -> Self {
