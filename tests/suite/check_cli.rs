@@ -111,7 +111,7 @@ fn single_mistakes() {
         (
             "a later issue's key",
             "kind = \"local\"",
-            "kind = \"local\"\n[telemetry]\notlp = { endpoint = \"http://127.0.0.1:4317\" }",
+            "kind = \"local\"\n[credentials.x]\nkind = \"vault\"",
             "not in this version",
         ),
         (
@@ -119,6 +119,36 @@ fn single_mistakes() {
             "builtin = \"notes\"",
             "command = [\"npx\"]",
             "not in this version",
+        ),
+        (
+            "a literal header",
+            "kind = \"local\"",
+            "kind = \"local\"\n[telemetry]\notlp = { endpoint = \"http://127.0.0.1:4317\", headers = { x-key = \"s3cret\" } }",
+            "a secret is written into the file",
+        ),
+        (
+            "a variable that is not there",
+            "kind = \"local\"",
+            "kind = \"local\"\n[telemetry]\notlp = { endpoint = \"http://127.0.0.1:4317\", headers = { x-key = { env = \"HOPGATE_NO_SUCH\" } } }",
+            "HOPGATE_NO_SUCH",
+        ),
+        (
+            "no share",
+            "kind = \"local\"",
+            "kind = \"local\"\n[telemetry]\nsample = 1.5",
+            "share from 0 to 1",
+        ),
+        (
+            "a collector's path",
+            "kind = \"local\"",
+            "kind = \"local\"\n[telemetry]\notlp = { endpoint = \"http://127.0.0.1:4317/v1/traces\" }",
+            "scheme, host and port",
+        ),
+        (
+            "logs to nowhere",
+            "kind = \"local\"",
+            "kind = \"local\"\n[telemetry]\nlogs = true",
+            "no collector",
         ),
         (
             "a literal secret",
@@ -230,11 +260,18 @@ fn the_schema_is_json_and_knows_every_table() {
     let output = run(&folder.0, &["schema"]);
     assert_eq!(output.status.code(), Some(0));
     let schema: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    for table in ["gateway", "identities", "agents", "servers", "rules"] {
+    for table in [
+        "gateway",
+        "identities",
+        "agents",
+        "servers",
+        "rules",
+        "telemetry",
+    ] {
         assert!(schema["properties"][table].is_object(), "{table}");
     }
     assert!(
-        schema["properties"]["telemetry"].is_null(),
+        schema["properties"]["credentials"].is_null(),
         "a table of a later issue"
     );
 }

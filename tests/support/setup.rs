@@ -13,6 +13,7 @@ pub struct Setup {
     envelope: String,
     rules: Option<String>,
     tail: String,
+    variables: Vec<(String, String)>,
     local: bool,
     scheme: &'static str,
 }
@@ -26,6 +27,8 @@ pub struct Place {
     pub admin: u16,
     /// Configuration, data and output.
     pub folder: PathBuf,
+    /// The environment beside the tests' own.
+    pub variables: Vec<(String, String)>,
     /// Locks that keep both ports.
     pub claims: Arc<[Arc<File>]>,
 }
@@ -46,6 +49,7 @@ impl Setup {
             envelope: "**".to_owned(),
             rules: None,
             tail: String::new(),
+            variables: Vec::new(),
             local: true,
             scheme: "http",
         }
@@ -91,6 +95,17 @@ impl Setup {
     pub fn tail(mut self, tables: &str) -> Self {
         self.tail.push_str(tables);
         self
+    }
+
+    /// A variable of the gateway's environment.
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The variables of the gateway's environment.
+    pub fn variables(&self) -> Vec<(String, String)> {
+        self.variables.clone()
     }
 
     /// The gateway itself speaks TLS with this certificate.
