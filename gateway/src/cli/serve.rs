@@ -55,7 +55,6 @@ pub struct Open {
     drain: Drain,
     admin_drain: Drain,
     tasks: Arc<Tasks>,
-    tracer: Arc<Tracer>,
 }
 
 /// The data directory, taken: one process each.
@@ -122,6 +121,7 @@ async fn serve<S: Configured, D: Door>(house: House<S, D>) -> Result<(), String>
         let live = house.live.clone();
         move || live.look().config().gateway.deadlines.drain
     };
+    let tracer = house.tracer.clone();
     let open = open(house)?;
     tracing::info!(agents = ?open.agents, admin = ?open.admin, "serving");
     ends.next().await;
@@ -131,7 +131,16 @@ async fn serve<S: Configured, D: Door>(house: House<S, D>) -> Result<(), String>
             0 => tracing::info!("drained"),
             cut => tracing::warn!(cut, "drain deadline passed, connections cut"),
         },
-        () = ends.next() => tracing::warn!("not drained"),
+        () = ends.next() => {
+            tracing::warn!("not drained");
+            return Ok(());
+        }
+    }
+    tokio::select! {
+        sent = tracer.flush(FLUSH) => if !sent {
+            tracing::warn!("the last telemetry was not sent: the collector is too slow");
+        },
+        () = ends.next() => {}
     }
     Ok(())
 }
@@ -146,7 +155,7 @@ pub fn open<S: Configured, D: Door>(house: House<S, D>) -> Result<Open, String> 
         door,
         tasks,
         metrics,
-        tracer,
+        tracer: _,
         drain,
     } = house;
     let gateway = live.look().config().gateway.clone();
@@ -165,7 +174,6 @@ pub fn open<S: Configured, D: Door>(house: House<S, D>) -> Result<Open, String> 
         drain: drain.clone(),
         admin_drain: admin_drain.clone(),
         tasks: tasks.clone(),
-        tracer,
     };
     let office = Office {
         live: live.clone(),
@@ -200,9 +208,6 @@ impl Open {
             .await;
         if let Err(why) = self.tasks.table.settled().await {
             tracing::error!("not every task is on disk: {why}");
-        }
-        if !self.tracer.flush(FLUSH).await {
-            tracing::warn!("telemetry was not all sent: the collector is too slow");
         }
         cut
     }

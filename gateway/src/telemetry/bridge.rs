@@ -80,3 +80,38 @@ fn weight(record: &SdkLogRecord) -> usize {
         .saturating_add(record.body().map_or(0, text))
         .saturating_add(attributes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use opentelemetry::logs::Severity;
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    /// What the exporter's thread makes others log does not come back to it as something to send.
+    #[test]
+    fn a_muted_thread_feeds_nothing_back() {
+        let sink = Sink::default();
+        let log = tracing_subscriber::registry().with(sink.layer());
+        let log = tracing::Dispatch::new(log);
+        let say = |text: &str| {
+            tracing::dispatcher::with_default(&log, || tracing::warn!(server = "up", "{text}"));
+        };
+        say("before");
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                mute();
+                say("within");
+            });
+        });
+        say("after");
+        let lines = sink.into_lines().take();
+        let bodies: Vec<_> = lines
+            .iter()
+            .map(|line| format!("{:?}", line.0.body()))
+            .collect();
+        assert_eq!(bodies.len(), 2, "{bodies:?}");
+        assert!(bodies[0].contains("before") && bodies[1].contains("after"));
+        assert_eq!(lines[0].0.severity_number(), Some(Severity::Warn));
+        assert_eq!(lines[0].0.attributes_iter().count(), 1);
+    }
+}

@@ -4,6 +4,8 @@
 mod cargo;
 mod lane;
 mod queue;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use queue::Queue;
 

@@ -52,7 +52,7 @@ impl<T> Queue<T> {
     }
 
     /// The next message's worth.
-    pub(super) fn take(&self) -> Vec<T> {
+    pub(crate) fn take(&self) -> Vec<T> {
         let mut waiting = self.lock();
         let mut batch = Vec::with_capacity(waiting.items.len().min(BATCH));
         let mut bytes: usize = 0;
