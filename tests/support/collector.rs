@@ -20,8 +20,10 @@ use prost::Message;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 /// A collector on this machine.
 #[derive(Debug)]
@@ -74,8 +76,18 @@ impl Collector {
         Self::at(SocketAddr::from(([127, 0, 0, 1], 0))).await
     }
 
+    /// Listens on a free port, and speaks TLS.
+    pub async fn secure(config: rustls::ServerConfig) -> Self {
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        Self::listen(SocketAddr::from(([127, 0, 0, 1], 0)), Some(acceptor)).await
+    }
+
     /// Listens here.
     pub async fn at(address: SocketAddr) -> Self {
+        Self::listen(address, None).await
+    }
+
+    async fn listen(address: SocketAddr, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind(address).await.expect("bind");
         let address = listener.local_addr().expect("address");
         let shared = Arc::new(Shared {
@@ -87,7 +99,17 @@ impl Collector {
         running.spawn(async move {
             let mut open = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                open.spawn(serve(stream, Arc::clone(&own)));
+                let (own, tls) = (Arc::clone(&own), tls.clone());
+                open.spawn(async move {
+                    match tls {
+                        None => serve(stream, own).await,
+                        Some(tls) => {
+                            if let Ok(stream) = tls.accept(stream).await {
+                                serve(stream, own).await;
+                            }
+                        }
+                    }
+                });
             }
         });
         Self {
@@ -249,7 +271,10 @@ fn grpc_answer(code: u8) -> Response<Body> {
     answer
 }
 
-async fn serve(stream: TcpStream, shared: Arc<Shared>) {
+async fn serve<T>(stream: T, shared: Arc<Shared>)
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let service = service_fn(move |request| {
         let shared = Arc::clone(&shared);
         async move { Ok::<_, Infallible>(shared.answer(request).await) }

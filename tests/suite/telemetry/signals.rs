@@ -5,8 +5,10 @@ use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
 use opentelemetry_proto::tonic::metrics::v1::{Metric, NumberDataPoint};
 use std::collections::BTreeMap;
+use tests::certificates::Authority;
 use tests::collector::{Taken, attribute};
-use tests::{Agent, Collector, Gateway, Upstream, eventually};
+use tests::setup::Place;
+use tests::{Agent, Collector, Gateway, Setup, Upstream, eventually};
 
 /// As Prometheus would name what came over OTLP.
 fn prometheus_name(metric: &Metric) -> String {
@@ -157,4 +159,39 @@ async fn the_last_numbers_are_sent_on_the_way_out() {
         exported as usize == collector.taken().logs.len()
     })
     .await;
+}
+
+/// Over TLS, with an authority of the operator's own and with a certificate the collector asks for.
+#[tokio::test]
+async fn a_collector_is_spoken_to_over_tls() {
+    let upstream = Upstream::saying("ok").await;
+    let (authority, place) = (Authority::new("collectors"), Place::free());
+    let ca = place.folder.join("ca.pem");
+    std::fs::write(&ca, &authority.pem).unwrap();
+    let (cert, key) = authority.issue(&["gateway"]).write(&place.folder, "own");
+    for protocol in ["grpc", "http"] {
+        let own = authority.issue(&["localhost"]);
+        let config = own.server(Some(&authority), &["h2", "http/1.1"]);
+        let collector = Collector::secure(config).await;
+        let port = collector.address.port();
+        let otlp = format!(
+            "\n[telemetry]\nmetrics = \"50ms\"\n[telemetry.otlp]\nendpoint = \"https://localhost:{port}\"\n\
+             protocol = \"{protocol}\"\n"
+        );
+        let (cert, key) = (cert.display(), key.display());
+        let pair = format!(
+            "ca = \"{}\"\nclient_cert = {{ cert = \"{cert}\", key = {{ file = \"{key}\" }} }}\n",
+            ca.display()
+        );
+        let stranger = Gateway::start(&Setup::new(&upstream.url()).tail(&otlp)).await;
+        stranger.stderr().wait("no known issuer").await;
+        assert!(collector.taken().heads.is_empty());
+        let setup = Setup::new(&upstream.url()).tail(&(otlp + &pair));
+        let gateway = Gateway::start(&setup).await;
+        collector
+            .until("metrics", |taken| !taken.metrics.is_empty())
+            .await;
+        assert!(!gateway.stderr().text().contains("do not reach"));
+    }
+    std::fs::remove_dir_all(&place.folder).unwrap();
 }

@@ -274,3 +274,119 @@ fn millis(name: &str, text: &str) -> Result<Duration, String> {
         Ok(number) => Ok(Duration::from_millis(number)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(pairs: &[(&str, &str)]) -> Environment {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Environment::of(pairs.iter().map(owned))
+    }
+
+    fn url(pairs: &[(&str, &str)], signal: Signal) -> Option<String> {
+        let target = environment(pairs).target(signal).unwrap();
+        target.map(|target| target.url.to_string())
+    }
+
+    #[test]
+    fn a_signals_own_variable_goes_first_and_says_the_whole_address() {
+        let all = ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://all.example/otlp/");
+        let own = (
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+            "https://own.example/x",
+        );
+        let grpc = ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
+        for (pairs, signal, wanted) in [
+            (
+                &[all, own][..],
+                Signal::Traces,
+                Some("https://own.example/x"),
+            ),
+            (
+                &[all, own],
+                Signal::Logs,
+                Some("https://all.example/otlp/v1/logs"),
+            ),
+            (&[own], Signal::Metrics, None),
+            (&[own, grpc], Signal::Traces, Some("https://own.example/x")),
+            (&[grpc], Signal::Traces, None),
+            (&[], Signal::Traces, None),
+            (
+                &[("OTEL_EXPORTER_OTLP_ENDPOINT", "  ")],
+                Signal::Traces,
+                None,
+            ),
+            (
+                &[grpc, ("OTEL_EXPORTER_OTLP_ENDPOINT", "a.example:4317")],
+                Signal::Metrics,
+                Some("https://a.example:4317/"),
+            ),
+            (
+                &[("OTEL_TRACES_EXPORTER", "otlp")],
+                Signal::Traces,
+                Some("http://localhost:4318/v1/traces"),
+            ),
+            (
+                &[grpc, ("OTEL_TRACES_EXPORTER", "otlp")],
+                Signal::Traces,
+                Some("http://localhost:4317/"),
+            ),
+        ] {
+            assert_eq!(url(pairs, signal).as_deref(), wanted, "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_followed_is_said_and_no_secret_with_it() {
+        let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318");
+        for (name, value) in [
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s"),
+            ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "0"),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "hunter2"),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "x=hunter2%0A"),
+            (
+                "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+                "http://u:hunter2@a.example",
+            ),
+        ] {
+            let why = environment(&[endpoint, (name, value)])
+                .target(Signal::Traces)
+                .unwrap_err();
+            assert!(why.starts_with(name) && !why.contains("hunter2"), "{why}");
+        }
+        let wants = |value| environment(&[("OTEL_LOGS_EXPORTER", value)]).wants(Signal::Logs);
+        assert_eq!(
+            (wants("otlp"), wants("none")),
+            (Ok(Some(true)), Ok(Some(false)))
+        );
+        assert!(wants("console").is_err() && wants("") == Ok(None));
+    }
+
+    #[test]
+    fn samplers() {
+        let read = |sampler: &str, arg: &str, sampled: bool| {
+            let pairs = [
+                ("OTEL_TRACES_SAMPLER", sampler),
+                ("OTEL_TRACES_SAMPLER_ARG", arg),
+            ];
+            let mut telemetry = Telemetry::default();
+            telemetry.sample.ratio = 0.25;
+            let done = environment(&pairs).complete(&mut telemetry, sampled);
+            let sample = telemetry.sample;
+            done.map(|()| (sample.ratio, sample.parent, sample.always.len()))
+        };
+        assert_eq!(read("", "", true), Ok((0.25, true, 3)));
+        assert_eq!(read("traceidratio", "0.5", false), Ok((0.5, false, 3)));
+        assert_eq!(read("traceidratio", "0.5", true), Ok((0.25, false, 3)));
+        assert_eq!(
+            read("parentbased_traceidratio", "", false),
+            Ok((1.0, true, 3))
+        );
+        assert_eq!(read("parentbased_always_on", "", false), Ok((1.0, true, 3)));
+        assert_eq!(read("always_off", "", false), Ok((0.0, false, 0)));
+        assert!(read("jaeger_remote", "", false).is_err());
+        assert!(read("traceidratio", "2", false).is_err());
+    }
+}
