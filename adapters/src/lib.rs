@@ -2,8 +2,9 @@
 //!
 //! `wire` turns bytes into positions and back, without I/O. `egress` is the only dialer. `identity` checks proofs
 //! of identity against the keys it watches. `upstream` is the port to a server and its implementations. `state` keeps
-//! what outlives the process.
+//! what outlives the process. `collector` sends telemetry.
 
+pub mod collector;
 pub mod egress;
 pub mod identity;
 pub mod state;

@@ -4,7 +4,7 @@ use crate::audit::{self, Change, Journal, Ledger, Record, Signer, event};
 use crate::cli::serve::House;
 use crate::config::{
     Config, Durability, HttpUpstream as Http, Identity as Proof, OwnCertificate,
-    Server as Settings, Upstream as Behind,
+    Server as Settings, Signal, Upstream as Behind,
 };
 use crate::forward::{Eras, Shared};
 use crate::identity::sources::{Issuer, Mesh};
@@ -15,7 +15,8 @@ use crate::live::{Following, Live};
 use crate::pipeline::Pipeline;
 use crate::snapshot::{Server, Snapshot};
 use crate::task::{Table, Tasks};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Collectors, Metrics, Outlets, Tracer};
+use adapters::collector::{self, Collector};
 use adapters::egress::Identity;
 use adapters::state::{Durable, Entry};
 use adapters::upstream::Upstream;
@@ -52,9 +53,12 @@ pub fn house(
     file: &Path,
     config: Config,
     tap: Option<UnboundedSender<Record>>,
+    outlets: Outlets,
 ) -> Result<House<Snapshot, Pipeline>, String> {
     let metrics = Arc::new(Metrics::default());
     let drain = Drain::default();
+    let tracer = collectors(&config)
+        .and_then(|made| Tracer::start(&config.telemetry, made, &metrics, outlets))?;
     let store = store(&config)?;
     let table = Table::load(Some(store), config.gateway.bounds.tasks);
     let tasks = Arc::new(Tasks::new(table));
@@ -87,6 +91,7 @@ pub fn house(
         tasks,
         ledger,
         metrics,
+        tracer: Arc::new(tracer),
         drain,
     })
 }
@@ -155,6 +160,33 @@ async fn tell_refusals(ledger: Arc<Ledger>) {
         seconds.tick().await;
         ledger.tell_refusals();
     }
+}
+
+/// Where telemetry goes.
+fn collectors(config: &Config) -> Result<Collectors, String> {
+    let gateway = &config.gateway;
+    let made = |signal| {
+        let target = config.telemetry.target(signal);
+        let settings = target.map(|target| collector::Settings {
+            url: target.url.clone(),
+            protocol: target.protocol,
+            headers: target.headers.clone(),
+            roots: gateway.ca.iter().chain(&target.ca).cloned().collect(),
+            identity: target.client_cert.as_ref().map(|pair| Identity {
+                cert: pair.cert.clone(),
+                key: pair.key.clone(),
+            }),
+            allow_private: [gateway.allow_private.as_slice(), &target.allow_private].concat(),
+            timeout: target.timeout,
+        });
+        let made = settings.map(|settings| Collector::new(&settings));
+        made.transpose().map_err(|why| format!("telemetry: {why}"))
+    };
+    Ok(Collectors {
+        traces: made(Signal::Traces)?,
+        metrics: made(Signal::Metrics)?,
+        logs: made(Signal::Logs)?,
+    })
 }
 
 /// The file that tasks are kept in.

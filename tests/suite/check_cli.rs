@@ -111,7 +111,7 @@ fn single_mistakes() {
         (
             "a later issue's key",
             "kind = \"local\"",
-            "kind = \"local\"\n[telemetry]\notlp = { endpoint = \"http://127.0.0.1:4317\" }",
+            "kind = \"local\"\n[credentials.x]\nkind = \"vault\"",
             "not in this version",
         ),
         (
@@ -164,13 +164,61 @@ fn single_mistakes() {
             "hopgate.toml",
         ),
     ];
-    for (why, from, to, expected) in cases {
-        let config = GOOD.replacen(from, to, 1);
-        assert_ne!(config, GOOD, "{why}");
-        let (code, text) = check(&config);
-        assert_eq!(code, Some(1), "{why}:\n{text}");
-        assert!(text.contains(expected), "{why}: no `{expected}` in\n{text}");
+    for case in cases {
+        mistaken(case);
     }
+}
+
+#[test]
+fn mistakes_of_telemetry() {
+    let cases = [
+        (
+            "a literal header",
+            "kind = \"local\"",
+            "kind = \"local\"\n[telemetry]\notlp = { endpoint = \"http://127.0.0.1:4317\", headers = { x-key = \"s3cret\" } }",
+            "a secret is written into the file",
+        ),
+        (
+            "a variable that is not there",
+            "kind = \"local\"",
+            "kind = \"local\"\n[telemetry]\notlp = { endpoint = \"http://127.0.0.1:4317\", headers = { x-key = { env = \"HOPGATE_NO_SUCH\" } } }",
+            "HOPGATE_NO_SUCH",
+        ),
+        (
+            "no share",
+            "kind = \"local\"",
+            "kind = \"local\"\n[telemetry]\nsample = 1.5",
+            "share from 0 to 1",
+        ),
+        (
+            "a collector's path",
+            "kind = \"local\"",
+            "kind = \"local\"\n[telemetry]\notlp = { endpoint = \"http://127.0.0.1:4317/v1/traces\" }",
+            "scheme, host and port",
+        ),
+        (
+            "logs to nowhere",
+            "kind = \"local\"",
+            "kind = \"local\"\n[telemetry]\nlogs = true",
+            "no collector",
+        ),
+    ];
+    for case in cases {
+        mistaken(case);
+    }
+}
+
+/// A good configuration with one thing changed is refused, and told so; a secret in it is not repeated.
+fn mistaken((why, from, to, expected): (&str, &str, &str, &str)) {
+    let config = GOOD.replacen(from, to, 1);
+    assert_ne!(config, GOOD, "{why}");
+    let (code, text) = check(&config);
+    assert_eq!(code, Some(1), "{why}:\n{text}");
+    assert!(text.contains(expected), "{why}: no `{expected}` in\n{text}");
+    assert!(
+        !text.contains("s3cret"),
+        "{why}: a secret is shown:\n{text}"
+    );
 }
 
 #[test]
@@ -230,11 +278,18 @@ fn the_schema_is_json_and_knows_every_table() {
     let output = run(&folder.0, &["schema"]);
     assert_eq!(output.status.code(), Some(0));
     let schema: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    for table in ["gateway", "identities", "agents", "servers", "rules"] {
+    for table in [
+        "gateway",
+        "identities",
+        "agents",
+        "servers",
+        "rules",
+        "telemetry",
+    ] {
         assert!(schema["properties"][table].is_object(), "{table}");
     }
     assert!(
-        schema["properties"]["telemetry"].is_null(),
+        schema["properties"]["credentials"].is_null(),
         "a table of a later issue"
     );
 }

@@ -22,6 +22,7 @@ mod server_requests;
 mod sessions;
 mod streaming;
 mod strict;
+mod telemetry;
 mod tls;
 mod transparency;
 mod upstream_faults;

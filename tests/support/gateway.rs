@@ -34,7 +34,8 @@ pub struct Ended {
 impl Gateway {
     /// Starts with `setup` and waits until it is ready.
     pub async fn start(setup: &Setup) -> Self {
-        let place = Place::free();
+        let mut place = Place::free();
+        place.variables = setup.variables();
         std::fs::write(place.config(), setup.text(&place)).expect("config file");
         match Self::at(place).await {
             Ok(gateway) => gateway,
@@ -257,6 +258,7 @@ impl Place {
             port,
             admin,
             folder,
+            variables: Vec::new(),
             claims: [one, two].into(),
         }
     }
@@ -315,7 +317,14 @@ fn spawn(place: &Place) -> Child {
         let path = place.folder.join(name);
         Stdio::from(std::fs::File::create(path).expect("output file"))
     };
-    Command::new(binary())
+    let standard = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let mut command = Command::new(binary());
+    // Telemetry of the machine the tests run on is not theirs.
+    for name in standard.filter(|name| name.starts_with("OTEL_")) {
+        command.env_remove(name);
+    }
+    command
+        .envs(place.variables.iter().map(|(name, value)| (name, value)))
         .args(["serve", "--config"])
         .arg(place.config())
         .current_dir(&place.folder)

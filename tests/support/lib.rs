@@ -5,6 +5,7 @@
 pub mod agent;
 pub mod answer;
 pub mod certificates;
+pub mod collector;
 pub mod gateway;
 pub mod issuer;
 pub mod json;
@@ -17,6 +18,7 @@ pub mod wire;
 
 pub use agent::{Agent, Era};
 pub use answer::{Answer, Whole};
+pub use collector::Collector;
 pub use gateway::Gateway;
 pub use issuer::Issuer;
 pub use setup::Setup;

@@ -14,6 +14,7 @@ pub struct Setup {
     rules: Option<String>,
     tail: String,
     audit: String,
+    variables: Vec<(String, String)>,
     local: bool,
     scheme: &'static str,
 }
@@ -27,6 +28,8 @@ pub struct Place {
     pub admin: u16,
     /// Configuration, data and output.
     pub folder: PathBuf,
+    /// The environment beside the tests' own.
+    pub variables: Vec<(String, String)>,
     /// Locks that keep both ports.
     pub claims: Arc<[Arc<File>]>,
 }
@@ -49,6 +52,7 @@ impl Setup {
             tail: String::new(),
             // Tests refuse faster than anybody may.
             audit: "refusals = 1000000".to_owned(),
+            variables: Vec::new(),
             local: true,
             scheme: "http",
         }
@@ -100,6 +104,17 @@ impl Setup {
     pub fn audit(mut self, lines: &str) -> Self {
         lines.clone_into(&mut self.audit);
         self
+    }
+
+    /// A variable of the gateway's environment.
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The variables of the gateway's environment.
+    pub fn variables(&self) -> Vec<(String, String)> {
+        self.variables.clone()
     }
 
     /// The gateway itself speaks TLS with this certificate.

@@ -67,21 +67,7 @@ impl HttpUpstream {
         if !url.username().is_empty() || url.password().is_some() {
             return Err("the URL holds a user or a password".to_owned());
         }
-        let dialer = Dialer::new(url, &settings.allow_private, settings.connect)
-            .ok_or_else(|| format!("`{url}` is no http or https URL"))?;
-        let tls = if url.scheme() == "https" {
-            let config = egress::client_config(&settings.roots, settings.identity.as_ref());
-            let config = config.map_err(|error| error.to_string())?;
-            let host = url
-                .host_str()
-                .unwrap_or_default()
-                .trim_matches(['[', ']'])
-                .to_owned();
-            let name = ServerName::try_from(host).map_err(|error| error.to_string())?;
-            Some((config, name))
-        } else {
-            None
-        };
+        let connector = Connector::new(settings)?;
         let uri: Uri = url
             .as_str()
             .parse()
@@ -100,10 +86,7 @@ impl HttpUpstream {
             .http2_initial_connection_window_size(1024 * 1024)
             .http2_keep_alive_interval(PING)
             .set_host(false)
-            .build(Connector {
-                dialer: Arc::new(dialer),
-                tls,
-            });
+            .build(connector);
         Ok(Self { client, uri, host })
     }
 }
@@ -152,13 +135,13 @@ fn explain(error: &hyper_util::client::legacy::Error) -> UpstreamError {
 
 /// Opens connections for the pool.
 #[derive(Debug, Clone)]
-struct Connector {
+pub(crate) struct Connector {
     dialer: Arc<Dialer>,
     tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
 }
 
 #[derive(Debug, thiserror::Error)]
-enum ConnectError {
+pub(crate) enum ConnectError {
     #[error("{0}")]
     Dial(DialError),
     #[error("{0}")]
@@ -168,6 +151,32 @@ enum ConnectError {
 }
 
 // === impl Connector ===
+
+impl Connector {
+    /// Opens connections to one host only, whatever it is asked for.
+    pub(crate) fn new(settings: &Settings) -> Result<Self, String> {
+        let url = &settings.url;
+        let dialer = Dialer::new(url, &settings.allow_private, settings.connect)
+            .ok_or_else(|| format!("`{url}` is no http or https URL"))?;
+        let tls = if url.scheme() == "https" {
+            let config = egress::client_config(&settings.roots, settings.identity.as_ref());
+            let config = config.map_err(|error| error.to_string())?;
+            let host = url
+                .host_str()
+                .unwrap_or_default()
+                .trim_matches(['[', ']'])
+                .to_owned();
+            let name = ServerName::try_from(host).map_err(|error| error.to_string())?;
+            Some((config, name))
+        } else {
+            None
+        };
+        Ok(Self {
+            dialer: Arc::new(dialer),
+            tls,
+        })
+    }
+}
 
 impl tower_service::Service<Uri> for Connector {
     type Response = Wire;
@@ -199,7 +208,7 @@ impl tower_service::Service<Uri> for Connector {
 }
 
 impl ConnectError {
-    fn explain(&self) -> UpstreamError {
+    pub(crate) fn explain(&self) -> UpstreamError {
         match self {
             Self::Dial(error @ (DialError::Private { .. } | DialError::Plain { .. })) => {
                 UpstreamError::Refused(error.to_string())
@@ -214,7 +223,7 @@ impl ConnectError {
 
 /// A connection.
 #[derive(Debug)]
-enum Wire {
+pub(crate) enum Wire {
     Plain(TokioIo<TcpStream>),
     Tls(Box<TokioIo<TlsStream<TcpStream>>>),
 }

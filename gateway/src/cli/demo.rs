@@ -21,7 +21,7 @@ pub(super) fn run(level: &str) -> ExitCode {
 }
 
 fn in_folder(level: &str, folder: &PathBuf) -> Result<String, String> {
-    telemetry::log::start(false, level).map_err(|why| why.to_string())?;
+    telemetry::log::start(false, level, None).map_err(|why| why.to_string())?;
     let runtime = super::runtime().map_err(|why| why.to_string())?;
     let page = runtime.block_on(demo::run(folder));
     // The folder held nothing anybody needs again.

@@ -15,7 +15,10 @@ use crate::config::{Config, Gateway};
 use crate::listener::{Door, Drain, Edge, Listener};
 use crate::live::{self, Live, Snapshot};
 use crate::task::{Tasks, Terms};
-use crate::telemetry::{self, Metrics};
+use crate::telemetry::{self, Metrics, Outlets, Sink, Tracer};
+
+/// How long the last spans, log lines and metrics may take.
+const FLUSH: std::time::Duration = std::time::Duration::from_secs(3);
 
 /// A snapshot that still knows what it was made from.
 pub trait Configured: Snapshot {
@@ -39,6 +42,8 @@ pub struct House<S, D> {
     pub(crate) ledger: Arc<Ledger>,
     /// The numbers.
     pub metrics: Arc<Metrics>,
+    /// Where spans go.
+    pub tracer: Arc<Tracer>,
     /// How it stops.
     pub drain: Drain,
 }
@@ -75,11 +80,12 @@ struct Office<S> {
     drain: Drain,
 }
 
-/// The whole command. `assemble` gets a configuration without mistakes and a data directory that is ours.
+/// The whole command. `assemble` gets a configuration without mistakes, a data directory that is ours, and the log
+/// lines that go to a collector.
 pub fn run<S, D, E>(
     level: &str,
     config: Result<Config, E>,
-    assemble: impl FnOnce(Config) -> Result<House<S, D>, String>,
+    assemble: impl FnOnce(Config, Outlets) -> Result<House<S, D>, String>,
 ) -> ExitCode
 where
     S: Configured,
@@ -90,7 +96,11 @@ where
         Ok(config) => config,
         Err(mistakes) => return fail(mistakes),
     };
-    if let Err(why) = telemetry::log::start(config.log.json, level) {
+    let outlets = Outlets {
+        spans: None,
+        lines: config.telemetry.logs.as_ref().map(|_| Sink::default()),
+    };
+    if let Err(why) = telemetry::log::start(config.log.json, level, outlets.lines.as_ref()) {
         return fail(why);
     }
     let runtime = match super::runtime() {
@@ -99,7 +109,7 @@ where
     };
     let served = runtime.block_on(async move {
         let _taken = Taken::take(&config.gateway.data_dir)?;
-        serve(assemble(config)?).await
+        serve(assemble(config, outlets)?).await
     });
     // What ignores the end of the drain must not hold the process.
     runtime.shutdown_background();
@@ -116,6 +126,7 @@ async fn serve<S: Configured, D: Door>(house: House<S, D>) -> Result<(), String>
         let live = house.live.clone();
         move || live.look().config().gateway.deadlines.drain
     };
+    let tracer = house.tracer.clone();
     let open = open(house)?;
     tracing::info!(agents = ?open.agents, admin = ?open.admin, "serving");
     ends.next().await;
@@ -125,7 +136,16 @@ async fn serve<S: Configured, D: Door>(house: House<S, D>) -> Result<(), String>
             0 => tracing::info!("drained"),
             cut => tracing::warn!(cut, "drain deadline passed, connections cut"),
         },
-        () = ends.next() => tracing::warn!("not drained"),
+        () = ends.next() => {
+            tracing::warn!("not drained");
+            return Ok(());
+        }
+    }
+    tokio::select! {
+        sent = tracer.flush(FLUSH) => if !sent {
+            tracing::warn!("the last telemetry was not sent: the collector is too slow");
+        },
+        () = ends.next() => {}
     }
     Ok(())
 }
@@ -141,6 +161,7 @@ pub fn open<S: Configured, D: Door>(house: House<S, D>) -> Result<Open, String> 
         tasks,
         ledger,
         metrics,
+        tracer: _,
         drain,
     } = house;
     let gateway = live.look().config().gateway.clone();

@@ -5,6 +5,7 @@ use super::form::{
     ADDRESS, CREDENTIAL, DURATION, HOST, INCLUDE, NETWORK, ORIGIN, PATH, PUBLIC_URL, SIZE, URL,
 };
 use super::identity::IDENTITY;
+use super::telemetry::TELEMETRY;
 use policy::keys::{AGENTS, GROUPS, RULES, TESTS};
 use policy::shape::{ANY, Choice, Key, Shape};
 
@@ -241,11 +242,15 @@ pub(crate) const ROOT: &[Key] = &[
     RULES,
     GROUPS,
     TESTS,
-    Key::later("telemetry"),
     Key::new(
         "audit",
         Shape::Table(AUDIT),
         "The records of what happened, in `data_dir/audit`.",
+    ),
+    Key::new(
+        "telemetry",
+        Shape::Table(TELEMETRY),
+        "Spans, metrics and logs, over OTLP.",
     ),
     Key::later("credentials"),
 ];

@@ -10,6 +10,7 @@ mod identity;
 mod keys;
 mod load;
 mod resolve;
+mod telemetry;
 
 pub use audit::{Arguments, Audit, Durability};
 pub(crate) use file::read as read_file;
@@ -17,6 +18,7 @@ pub(crate) use form::duration;
 pub use identity::{Agent, Binding, Identity, Oidc, Spiffe, SpiffeFrom, StaticKey};
 pub(crate) use keys::ROOT;
 pub use load::{Broken, Loaded, load};
+pub use telemetry::{Always, Sample, Signal, Target, Telemetry};
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -33,6 +35,8 @@ pub struct Config {
     pub log: Log,
     /// `[audit]`.
     pub audit: Audit,
+    /// `[telemetry]`, and the `OTEL_*` variables.
+    pub telemetry: Telemetry,
     /// `[identities.X]` in name order.
     pub identities: BTreeMap<Arc<str>, Identity>,
     /// `[agents.X]`, the part identity needs (the envelope is in `policy`).
@@ -232,6 +236,7 @@ impl Default for Deadlines {
 #[must_use]
 pub fn restart_needed(now: &Config, next: &Config) -> Vec<String> {
     let durability = now.audit.durability != next.audit.durability;
+    let telemetry = now.telemetry != next.telemetry;
     let (now, next) = (&now.gateway, &next.gateway);
     let fixed = [
         ("`audit.durability`", durability),
@@ -239,6 +244,7 @@ pub fn restart_needed(now: &Config, next: &Config) -> Vec<String> {
         ("`admin`", now.admin != next.admin),
         ("`data_dir`", now.data_dir != next.data_dir),
         ("`tls` (on or off)", now.tls.is_some() != next.tls.is_some()),
+        ("`[telemetry]`", telemetry),
     ];
     fixed
         .iter()

@@ -12,6 +12,7 @@ use crate::assemble;
 use crate::audit::Record;
 use crate::cli::serve;
 use crate::config;
+use crate::telemetry::Outlets;
 use agent::{Agent, Badge, Outcome};
 use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::json;
@@ -44,7 +45,8 @@ pub(crate) async fn run(folder: &Path) -> Result<String, String> {
     std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
     let loaded = config::load(&path).map_err(|broken| broken.to_string())?;
     let (tap, mut records) = unbounded_channel();
-    let serving = serve::open(assemble::house(&path, loaded.config, Some(tap))?)?;
+    let house = assemble::house(&path, loaded.config, Some(tap), Outlets::default())?;
+    let serving = serve::open(house)?;
     let shelf = librarian::open(SocketAddr::from((Ipv4Addr::LOCALHOST, own)), librarian).await?;
 
     let mut page = tree::Page::new(port);

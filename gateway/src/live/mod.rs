@@ -96,7 +96,7 @@ impl<S: Snapshot> Live<S> {
             loaded_at: SystemTime::now(),
             last_error: None,
         };
-        metrics.loaded_at.set(seconds(standing.loaded_at));
+        metrics.loaded(first.digest(), seconds(standing.loaded_at));
         let print = Print::of(first.files());
         Self {
             current: ArcSwap::from_pointee(first),
@@ -200,7 +200,8 @@ impl<S: Snapshot> Live<S> {
         standing.version = standing.version.saturating_add(1);
         standing.loaded_at = SystemTime::now();
         standing.last_error = None;
-        self.metrics.loaded_at.set(seconds(standing.loaded_at));
+        self.metrics
+            .loaded(now.digest(), seconds(standing.loaded_at));
     }
 }
 

@@ -1,30 +1,32 @@
 //! Log lines on stderr, for people or as JSON, with nothing in them that could forge another line.
 
+use super::bridge::Sink;
 use std::io::{self, Write};
-
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Starts logging for the process; a second call changes nothing (tests share a process).
 ///
-/// `level` is a level or a filter such as `info,hyper=warn`.
+/// `level` is a level or a filter such as `info,hyper=warn`. Lines are put into `sink` as well, where there is one.
 ///
 /// # Errors
 /// Says what is wrong with `level`.
-pub fn start(json: bool, level: &str) -> Result<(), String> {
+pub fn start(json: bool, level: &str, sink: Option<&Sink>) -> Result<(), String> {
     let filter = EnvFilter::try_new(level).map_err(|why| format!("`--log {level}`: {why}"))?;
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(false);
-    let _already = if json {
-        lines
-            .json()
-            .flatten_event(true)
-            .with_writer(io::stderr)
-            .try_init()
+    let stderr = if json {
+        let lines = tracing_subscriber::fmt::layer().json().flatten_event(true);
+        lines.with_ansi(false).with_writer(io::stderr).boxed()
     } else {
-        lines.with_target(false).with_writer(Escaping).try_init()
+        let lines = tracing_subscriber::fmt::layer().with_target(false);
+        lines.with_ansi(false).with_writer(Escaping).boxed()
     };
+    let _already = tracing_subscriber::registry()
+        .with(filter)
+        .with(stderr)
+        .with(sink.map(Sink::layer))
+        .try_init();
     Ok(())
 }
 
@@ -90,6 +92,10 @@ mod tests {
 
     #[test]
     fn a_bad_level_is_said() {
-        assert!(start(false, "info,=,=x=").unwrap_err().contains("--log"));
+        assert!(
+            start(false, "info,=,=x=", None)
+                .unwrap_err()
+                .contains("--log")
+        );
     }
 }

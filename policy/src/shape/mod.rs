@@ -57,6 +57,8 @@ pub enum Shape {
     Choice(&'static [Choice]),
     /// A reference to a secret in a file: `{ file = "path" }`.
     SecretFile,
+    /// A table of free keys of some form, each a reference to a secret: `{ file = "path" }` or `{ env = "NAME" }`.
+    Secrets(Form),
     /// A list.
     List(&'static Shape),
     /// One, or a list of at least one.
@@ -111,6 +113,16 @@ pub struct Fault {
     /// How to mend it.
     pub help: String,
 }
+
+/// Where a secret is.
+const SECRET: &[Key] = &[
+    Key::new("file", Shape::Text(ANY), "The file that holds the secret."),
+    Key::new(
+        "env",
+        Shape::Text(ANY),
+        "The environment variable that holds the secret.",
+    ),
+];
 
 /// Any text.
 pub const ANY: Form = Form {

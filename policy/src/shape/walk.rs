@@ -103,6 +103,7 @@ impl Walk {
             }
             (Shape::SecretFile, Datum::Text(_)) => self.literal_secret(value),
             (Shape::SecretFile, Datum::Table(table)) => self.secret_file(table, value.span),
+            (Shape::Secrets(form), Datum::Table(table)) => self.secrets(form, table),
             (Shape::TableLater(_, what), Datum::Table(_)) => {
                 let message = format!("{what} is not in this version");
                 let help = "write a string, or leave it out";
@@ -248,6 +249,27 @@ impl Walk {
         self.table(&FILE, table, span);
     }
 
+    fn secrets(&mut self, form: &Form, table: &Table) {
+        for (name, entry) in table.iter() {
+            if let Err(fault) = (form.check)(name) {
+                let one = Diagnostic::error(fault.code, entry.key, fault.message);
+                self.out.push(one.help(fault.help));
+            }
+            match &entry.value.datum {
+                Datum::Table(inner) => {
+                    self.table(super::SECRET, inner, entry.key);
+                    if inner.get("file").is_some() == inner.get("env").is_some() {
+                        let message = format!("`{name}` needs either `file` or `env`");
+                        self.out
+                            .push(Diagnostic::error(Code::Conflict, entry.key, message));
+                    }
+                }
+                Datum::Text(_) => self.literal_secret(&entry.value),
+                _ => self.wrong("a reference to a secret", &entry.value),
+            }
+        }
+    }
+
     fn literal_secret(&mut self, value: &Value) {
         self.out.push(
             Diagnostic::error(
@@ -298,9 +320,12 @@ fn words(shape: &Shape) -> &'static str {
         Shape::OneOrMany(inner) | Shape::TableLater(inner, _) | Shape::OrTable(inner, _) => {
             words(inner)
         }
-        Shape::Table(_) | Shape::Names(_) | Shape::Texts(_) | Shape::Map(..) | Shape::Free => {
-            "a table"
-        }
+        Shape::Table(_)
+        | Shape::Secrets(_)
+        | Shape::Names(_)
+        | Shape::Texts(_)
+        | Shape::Map(..)
+        | Shape::Free => "a table",
         Shape::Rows(_) => "a list of tables",
         Shape::Unbuilt => "nothing",
     }

@@ -5,6 +5,7 @@
 mod audit;
 mod identity;
 mod server;
+mod telemetry;
 mod values;
 
 use super::{Config, Deadlines, Gateway, InboundTls, KeyFile, Log, OwnCertificate, Tls};
@@ -67,6 +68,7 @@ impl<'a> Resolver<'a> {
             gateway,
             log: Log { json },
             audit: audit::audit(self.root.table("audit")),
+            telemetry: self.telemetry(),
             identities,
             agents,
             servers,

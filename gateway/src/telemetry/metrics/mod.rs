@@ -1,0 +1,315 @@
+//! Numbers about the gateway: a fixed set of atomics, read at once for `/metrics` and for OTLP.
+//!
+//! Labels are closed enums, names of the configuration, or names a server has answered to, of which only so many are
+//! told apart: nobody outside can make the set grow.
+
+mod cell;
+mod duration;
+mod label;
+mod name;
+pub(super) mod otlp;
+mod process;
+mod reading;
+mod server;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub use cell::{Count, Each, Family, Gauge, Held, Levels};
+pub use duration::{Durations, Operation, Subject, Subjects, Target};
+pub use label::{Decided, Label, Log, Lost, Outcome, Refused, Reload, Shut, Way, Would};
+pub(crate) use name::OTHER;
+pub use reading::{Kind, Point, Reading, Unit, Value};
+pub use server::{Health, Servers};
+
+use super::fault::Side;
+use arc_swap::ArcSwapOption;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The buckets of the MCP conventions, in seconds.
+pub(crate) const BOUNDS: [f64; 14] = [
+    0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0,
+];
+
+/// All of them.
+#[derive(Debug)]
+pub struct Metrics {
+    /// Calls by how they ended.
+    pub calls: Family<Outcome>,
+    /// Refused calls by kind.
+    pub refusals: Family<Refused>,
+    /// What policy said.
+    pub decisions: Family<Decided>,
+    /// Calls by what rules that are only counted would have changed.
+    pub shadow: Family<Would>,
+    /// What the listener turned away.
+    pub shut: Family<Shut>,
+    /// Reloads of the configuration.
+    pub reloads: Family<Reload>,
+    /// Bytes on clients' connections, after TLS.
+    pub bytes: Family<Way>,
+    /// Open client connections.
+    pub connections: Gauge,
+    /// Open streams.
+    pub streams: Gauge,
+    /// Open tasks.
+    pub tasks: Gauge,
+    /// When the current snapshot was loaded, seconds since the epoch.
+    pub loaded_at: Gauge,
+    /// The digest of the current snapshot.
+    pub digest: ArcSwapOption<String>,
+    /// Names that may stand in `served` and `sent`.
+    pub subjects: Subjects,
+    /// What agents asked.
+    pub served: Durations,
+    /// What servers were asked.
+    pub sent: Durations,
+    /// How the servers are.
+    pub servers: Servers,
+    /// Records of audit.
+    pub audit: Audit,
+    /// Spans and log lines on their way to a collector.
+    pub exported: Exported,
+}
+
+/// How the logs of audit are.
+#[derive(Debug, Default)]
+pub struct Audit {
+    /// Records written.
+    pub written: Family<Log>,
+    /// Records that wait to be written.
+    pub queue: Levels<Log>,
+    /// For how long the oldest of them has waited, in milliseconds.
+    pub lag: Levels<Log>,
+    /// Whether nothing can be written: 1, or 0.
+    pub failing: Levels<Log>,
+}
+
+/// What became of spans and log lines.
+#[derive(Debug, Default)]
+pub struct Exported {
+    /// Spans the collector has.
+    pub spans: Count,
+    /// Spans it has not, and will not have.
+    pub spans_lost: Family<Lost>,
+    /// Log lines the collector has.
+    pub logs: Count,
+    /// Log lines it has not, and will not have.
+    pub logs_lost: Family<Lost>,
+}
+
+// === impl Metrics ===
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            calls: Family::default(),
+            refusals: Family::default(),
+            decisions: Family::default(),
+            shadow: Family::default(),
+            shut: Family::default(),
+            reloads: Family::default(),
+            bytes: Family::default(),
+            connections: Gauge::default(),
+            streams: Gauge::default(),
+            tasks: Gauge::default(),
+            loaded_at: Gauge::default(),
+            digest: ArcSwapOption::empty(),
+            subjects: Subjects::default(),
+            served: Durations::new(Side::Server),
+            sent: Durations::new(Side::Client),
+            servers: Servers::default(),
+            audit: Audit::default(),
+            exported: Exported::default(),
+        }
+    }
+}
+
+impl Metrics {
+    /// Prometheus text, version 0.0.4.
+    #[must_use]
+    pub fn render(&self) -> String {
+        text::print(&self.read())
+    }
+
+    /// Notes which snapshot is in force, and since when.
+    pub fn loaded(&self, digest: &str, at: i64) {
+        self.loaded_at.set(at);
+        self.digest.store(Some(Arc::new(digest.to_owned())));
+    }
+
+    /// Every metric, now.
+    #[must_use]
+    pub fn read(&self) -> Vec<Reading> {
+        let counter = |name, help, points| Reading::new(name, COUNTER, help, points);
+        let gauge = |name, help, points| Reading::new(name, GAUGE, help, points);
+        let level = |gauge: &Gauge| Point::alone(Value::Whole(gauge.value()));
+        let mut all = vec![
+            counter(
+                "hopgate.calls",
+                "Calls by how they ended.",
+                self.calls.read(),
+            ),
+            counter(
+                "hopgate.refusals",
+                "Refused calls by kind.",
+                self.refusals.read(),
+            ),
+            counter(
+                "hopgate.decisions",
+                "What policy said of calls.",
+                self.decisions.read(),
+            ),
+            counter(
+                "hopgate.shadow",
+                "Calls by what rules in shadow mode would have changed.",
+                self.shadow.read(),
+            ),
+            counter(
+                "hopgate.shut",
+                "Requests and connections turned away at the door.",
+                self.shut.read(),
+            ),
+            counter(
+                "hopgate.reloads",
+                "Reloads of the configuration.",
+                self.reloads.read(),
+            ),
+            Reading::new(
+                "hopgate.bytes",
+                (Kind::Counter, Unit::Bytes),
+                "Bytes on clients' connections.",
+                self.bytes.read(),
+            ),
+            gauge(
+                "hopgate.connections",
+                "Open client connections.",
+                level(&self.connections),
+            ),
+            gauge("hopgate.streams", "Open streams.", level(&self.streams)),
+            gauge(
+                "hopgate.tasks",
+                "Open tasks, as last counted.",
+                level(&self.tasks),
+            ),
+        ];
+        all.extend(self.snapshot());
+        all.push(Reading::new(
+            "mcp.server.operation.duration",
+            (Kind::Histogram, Unit::Seconds),
+            "How long what agents asked took.",
+            self.served.read(&self.subjects),
+        ));
+        all.push(Reading::new(
+            "mcp.client.operation.duration",
+            (Kind::Histogram, Unit::Seconds),
+            "How long what servers were asked took.",
+            self.sent.read(&self.subjects),
+        ));
+        all.extend(self.servers.read());
+        all.extend(self.audit.read());
+        all.extend(self.exported.read());
+        all.extend(process::read());
+        all
+    }
+
+    fn snapshot(&self) -> [Reading; 2] {
+        let age = match self.loaded_at.value() {
+            0 => 0,
+            loaded => seconds_now().saturating_sub(loaded).max(0),
+        };
+        let digest = self.digest.load_full().map(|digest| {
+            let labels = vec![("digest", digest.to_string().into())];
+            vec![Point::of(labels, Value::Whole(1))]
+        });
+        [
+            Reading::new(
+                "hopgate.snapshot.age",
+                (Kind::Gauge, Unit::Seconds),
+                "Age of the snapshot in force.",
+                Point::alone(Value::Whole(age)),
+            ),
+            Reading::new(
+                "hopgate.snapshot.info",
+                GAUGE,
+                "The digest of the snapshot in force, as its label.",
+                digest.unwrap_or_default(),
+            ),
+        ]
+    }
+}
+
+// === impl Audit ===
+
+impl Audit {
+    fn read(&self) -> [Reading; 4] {
+        [
+            Reading::new(
+                "hopgate.audit.records",
+                COUNTER,
+                "Records written.",
+                self.written.read(),
+            ),
+            Reading::new(
+                "hopgate.audit.queue",
+                GAUGE,
+                "Records that wait to be written.",
+                self.queue.read(),
+            ),
+            Reading::new(
+                "hopgate.audit.lag",
+                (Kind::Gauge, Unit::Seconds),
+                "How long the oldest record that waits has waited.",
+                self.lag.read_thousandths(),
+            ),
+            Reading::new(
+                "hopgate.audit.failing",
+                GAUGE,
+                "Whether nothing can be written: calls are refused.",
+                self.failing.read(),
+            ),
+        ]
+    }
+}
+
+// === impl Exported ===
+
+impl Exported {
+    fn read(&self) -> [Reading; 4] {
+        let counter = |name, help, points| Reading::new(name, COUNTER, help, points);
+        let whole = |count: &Count| {
+            Point::alone(Value::Whole(count.total().try_into().unwrap_or(i64::MAX)))
+        };
+        [
+            counter(
+                "hopgate.spans.exported",
+                "Spans the collector has.",
+                whole(&self.spans),
+            ),
+            counter(
+                "hopgate.spans.lost",
+                "Spans the collector will not have.",
+                self.spans_lost.read(),
+            ),
+            counter(
+                "hopgate.logs.exported",
+                "Log lines the collector has.",
+                whole(&self.logs),
+            ),
+            counter(
+                "hopgate.logs.lost",
+                "Log lines the collector will not have.",
+                self.logs_lost.read(),
+            ),
+        ]
+    }
+}
+
+const COUNTER: (Kind, Unit) = (Kind::Counter, Unit::None);
+const GAUGE: (Kind, Unit) = (Kind::Gauge, Unit::None);
+
+fn seconds_now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    i64::try_from(since.unwrap_or_default().as_secs()).unwrap_or(i64::MAX)
+}
