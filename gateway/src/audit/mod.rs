@@ -10,7 +10,7 @@
         reason = "the stages above do not write to it yet"
     )
 )]
-mod journal;
+pub(crate) mod journal;
 mod record;
 
 pub use record::{CallId, Ending, Record};
