@@ -2,6 +2,7 @@
 
 mod access;
 mod account;
+mod audit;
 mod check;
 mod completions;
 mod demo;
@@ -88,6 +89,12 @@ pub enum Command {
         #[command(subcommand)]
         action: Option<Tasks>,
     },
+    /// Prove and read the records. Exit codes: 0 whole or found, 1 not, 2 it cannot be done as asked.
+    Audit {
+        /// What to do.
+        #[command(subcommand)]
+        action: audit::Audit,
+    },
     /// Print completions for a shell.
     Completions {
         /// Which one.
@@ -148,6 +155,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         Command::Key { action: Key::New } => key::new(),
         Command::Key { action: Key::Hash } => key::hash(),
         Command::Tasks { action } => tasks::run(&cli.config, cli.format, action.as_ref()),
+        Command::Audit { action } => audit::run(&cli.config, cli.format, action),
         Command::Completions { shell } => completions::run(*shell),
     }
 }

@@ -19,6 +19,7 @@ mod checkpoint;
 mod disk;
 mod line;
 mod promise;
+mod proof;
 mod recovery;
 mod segment;
 mod settings;
@@ -33,6 +34,8 @@ pub(crate) use checkpoint::{Keys, Signer};
 pub(crate) use disk::{Disk, Folder};
 pub(crate) use line::{Line, Lines};
 pub(crate) use promise::Unwritten;
+pub(crate) use proof::Proof;
+pub(crate) use segment::{name, number};
 pub(crate) use settings::{Durability, Settings};
 pub(crate) use status::Health;
 

@@ -5,7 +5,9 @@
 use super::chain::{Hash, Head, Opening, hex, hex_text, plain};
 use super::checkpoint::Checkpoint;
 use super::disk::Disk;
+use super::line::Line;
 use super::segment::{Found, name, number};
+use super::{CHECKPOINTS, Log};
 use std::io::{self, ErrorKind};
 use std::time::SystemTime;
 
@@ -205,4 +207,44 @@ pub(super) fn newest<D: Disk>(
         }
     }
     Ok(None)
+}
+
+/// What recovery has to say of a log, loudly where records are missing that were sealed.
+pub(super) fn told<F>(
+    log: Option<Log>,
+    now: SystemTime,
+    found: &Recovered<F>,
+    expected: Option<u64>,
+) -> Vec<(Option<Log>, Line)> {
+    let name = log.map_or(CHECKPOINTS, Log::name);
+    let mut lines = Vec::new();
+    // A line of the fourth log is ended like any other; which of the three it names does not matter.
+    let line = || Line::at(now, log.unwrap_or(Log::Decisions), "recovered");
+    for aside in &found.asides {
+        let (file, bytes) = (&aside.file, aside.bytes);
+        tracing::warn!(
+            log = name,
+            file,
+            bytes,
+            "the end of a record was no whole line: it is set aside"
+        );
+        let mut line = line();
+        line.text("file", file)
+            .number("bytes", bytes)
+            .text("sha256", &aside.sha256);
+        lines.push((log, line));
+    }
+    if let (Some(missing_from), Some(expected)) = (found.missing_from, expected) {
+        tracing::error!(
+            log = name,
+            missing_from,
+            expected,
+            "RECORDS ARE MISSING that a checkpoint has sealed: the log was cut, rewritten or restored"
+        );
+        let mut line = line();
+        line.number("missing_from", missing_from)
+            .number("expected", expected);
+        lines.push((log, line));
+    }
+    lines
 }

@@ -64,12 +64,12 @@ pub(super) struct Found<F> {
 }
 
 /// The name of a segment's file.
-pub(super) fn name(number: u32) -> String {
+pub(crate) fn name(number: u32) -> String {
     format!("{number:08}.jsonl")
 }
 
 /// The number of a segment's file.
-pub(super) fn number(name: &str) -> Option<u32> {
+pub(crate) fn number(name: &str) -> Option<u32> {
     let digits = name.strip_suffix(".jsonl")?;
     let plain = digits.len() == 8 && digits.bytes().all(|byte| byte.is_ascii_digit());
     digits.parse().ok().filter(|number| plain && *number > 0)

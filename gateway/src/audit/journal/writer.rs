@@ -6,7 +6,7 @@ use super::checkpoint::{Checkpoint, Signer};
 use super::disk::Disk;
 use super::line::{Line, Lines, Stamp};
 use super::promise::Promise;
-use super::recovery::{Recovered, newest, recover};
+use super::recovery::{newest, recover, told};
 use super::segment::{Open, Segment};
 use super::settings::Settings;
 use super::status::Status;
@@ -94,10 +94,10 @@ impl<D: Disk> Writer<D> {
         };
         let mut one = |log: Log| recover(&mut disk, log.name(), sealed(log.name()));
         let found = [one(Log::Calls)?, one(Log::Decisions)?, one(Log::Secrets)?];
-        let mut told = lines(None, now.wall, &checkpoints, None);
+        let mut news = told(None, now.wall, &checkpoints, None);
         for (log, found) in Log::ALL.into_iter().zip(&found) {
             let expected = sealed(log.name()).map(|head| head.seq);
-            told.extend(lines(Some(log), now.wall, found, expected));
+            news.extend(told(Some(log), now.wall, found, expected));
         }
         let [calls, decisions, secrets] = found;
         let mut writer = Self {
@@ -117,7 +117,7 @@ impl<D: Disk> Writer<D> {
             kept: Vec::new(),
             failing: None,
         };
-        for (log, line) in &told {
+        for (log, line) in &news {
             writer.stage(*log, line.as_str(), (false, now))?;
         }
         writer.flush()?;
@@ -362,44 +362,4 @@ fn write_all<'a, D: Disk + 'a>(
         segment.commit();
     }
     Ok(())
-}
-
-/// What recovery has to say of a log, loudly where records are missing that were sealed.
-fn lines<F>(
-    log: Option<Log>,
-    now: SystemTime,
-    found: &Recovered<F>,
-    expected: Option<u64>,
-) -> Vec<(Option<Log>, Line)> {
-    let name = log.map_or(CHECKPOINTS, Log::name);
-    let mut lines = Vec::new();
-    // A line of the fourth log is ended like any other; which of the three it names does not matter.
-    let line = || Line::at(now, log.unwrap_or(Log::Decisions), "recovered");
-    for aside in &found.asides {
-        let (file, bytes) = (&aside.file, aside.bytes);
-        tracing::warn!(
-            log = name,
-            file,
-            bytes,
-            "the end of a record was no whole line: it is set aside"
-        );
-        let mut line = line();
-        line.text("file", file)
-            .number("bytes", bytes)
-            .text("sha256", &aside.sha256);
-        lines.push((log, line));
-    }
-    if let (Some(missing_from), Some(expected)) = (found.missing_from, expected) {
-        tracing::error!(
-            log = name,
-            missing_from,
-            expected,
-            "RECORDS ARE MISSING that a checkpoint has sealed: the log was cut, rewritten or restored"
-        );
-        let mut line = line();
-        line.number("missing_from", missing_from)
-            .number("expected", expected);
-        lines.push((log, line));
-    }
-    lines
 }

@@ -7,8 +7,9 @@ mod simulated;
 
 use super::disk::Disk;
 use super::promise::{Waiting, promise};
+use super::proof::Proof;
 use super::status::Status;
-use super::verify::{Known, Proof, verify};
+use super::verify::{Known, verify};
 use super::writer::{Entry, Moment, Writer};
 use super::{CHECKPOINTS, Durability, Keys, Line, Lines, Log, Settings, Signer};
 use crate::task::seal::KeyRing;

@@ -3,7 +3,7 @@
 
 use super::simulated::Simulated;
 use super::*;
-use crate::audit::journal::verify::Fault;
+use crate::audit::journal::proof::Fault;
 
 /// A log of about fifty records in three segments, sealed, in one folder.
 fn written(records: u64, end: bool) -> Simulated {
@@ -243,13 +243,9 @@ fn a_log_that_was_cut_is_truncated_even_with_its_checkpoints() {
         proofs[1].bad.as_ref().unwrap().fault,
         Fault::Truncated(53)
     ));
-    // The untouched folder agrees with its copy, and with what was kept of a part of its life.
-    let disk = written(50, true);
-    assert_eq!(
-        bad(&verify(&mut disk.clone(), &known)).len(),
-        1,
-        "another folder's"
-    );
+    // Another folder's copy fits nowhere.
+    let other = written(50, true);
+    assert!(!bad(&verify(&mut other.clone(), &known)).is_empty());
 }
 
 #[test]
