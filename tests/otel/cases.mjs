@@ -3,7 +3,7 @@
 import { until } from '../spire/spire.mjs';
 import { total } from './backend.mjs';
 import { callOf, equal, holds, one, passes, request, rooted, under } from './trees.mjs';
-import { BARE, call, context, INSTRUMENTED, parse, said, STRAY, traceparent, within } from './world.mjs';
+import { BARE, call, context, INSTRUMENTED, LEGACY, parse, said, session, STRAY, traceparent, within } from './world.mjs';
 
 const BOUNDS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300];
 // Calls the cases make that leave no span.
@@ -40,6 +40,7 @@ async function refused({ world, backend }, target, more, expected) {
     equal(found.filter(({ kind }) => kind === 'CLIENT').length, 0, 'spans of a server being called');
   });
   equal(world.servers.tool.received.length, before, 'calls the server got');
+  world.refused = answer.call;
   return { answer, mine: callOf(spans, world, 'ann') };
 }
 
@@ -204,6 +205,35 @@ export const CASES = {
   },
   async 'a server that cannot be reached is an error with a type'({ world, backend }) {
     equal((await failed({ world, backend }, 'gone/get', {}, { type: true })).status, 502, 'status');
+  },
+  async 'an answer to a server that asks is linked to the call that asked'({ world, backend }) {
+    const [first, second] = [context(), context()];
+    const asked = await call(world.gateway, 'ann', 'tool/ask', { at: first });
+    equal(asked.message.result?.resultType, 'input_required', 'result');
+    const more = { inputResponses: { who: { action: 'accept', content: {} } }, requestState: asked.message.result.requestState };
+    equal(said(await call(world.gateway, 'ann', 'tool/ask', { at: second, more })), 'done', 'answer');
+    const spans = await backend.traced(first.trace, (found) => one(found, 'the call that asked', ({ kind }) => kind === 'CLIENT'));
+    const parked = spans.find(({ kind }) => kind === 'CLIENT');
+    await backend.traced(second.trace, (found) => {
+      const mine = callOf(found, world, 'ann');
+      equal(mine.parent, second.id, 'parent');
+      one(mine.links, 'a link to the call that asked', ({ trace, id }) => trace === parked.trace && id === parked.id);
+    });
+  },
+  async 'a call in a session says so'({ world, backend }) {
+    const own = context();
+    equal(said(await session(world.gateway, 'ann', 'old/get', { at: own })), 'done', 'answer');
+    const { headers, meta } = world.old.last();
+    await backend.traced(own.trace, (found) => {
+      const mine = callOf(found, world, 'ann');
+      equal(mine.parent, own.id, 'parent');
+      const sent = one(under(found, mine, 'CLIENT'), 'the server being called', () => true);
+      for (const span of [mine, sent]) {
+        holds(span, { 'mcp.protocol.version': LEGACY });
+        equal(typeof span.attributes['mcp.session.id'], 'string', `mcp.session.id of the ${span.kind} span`);
+      }
+      for (const told of [headers.traceparent, meta.traceparent]) equal(told, traceparent(sent), 'context that the server got');
+    });
   },
   async 'spans and numbers agree'({ world, backend }) {
     await settle({ world, backend });

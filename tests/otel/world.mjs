@@ -12,7 +12,7 @@ import { freePort, start, stop, waitHttp } from '../conformance/processes.mjs';
 import { numbers } from './backend.mjs';
 
 export const [INSTRUMENTED, BARE, STRAY] = ['instrumented', 'bare', 'stray'];
-const REVISION = '2026-07-28';
+export const [REVISION, LEGACY] = ['2026-07-28', '2025-11-25'];
 const AGENTS = ['ann', 'bob', 'cid', 'dan', 'eve'];
 
 // === Contexts and spans of agents ===
@@ -38,13 +38,14 @@ export async function within(collector, who, own, parent, work) {
 
 // === Callers ===
 
-// A tool call. `at` is the caller's context: in `_meta`, in the header, or both ("both").
-export function call(gateway, who, target, { at, way = 'both', hop, task, meta = {}, headers = {}, args = {} } = {}) {
+// A tool call. `at` is the caller's context, put into `_meta`, the header, or both; `more` are further parameters.
+export function call(gateway, who, target, { at, way = 'both', hop, task, meta = {}, headers = {}, args = {}, more = {} } = {}) {
   const [server, name] = target.split('/');
   const said = at && traceparent(at);
   const params = {
     name,
     arguments: args,
+    ...more,
     _meta: {
       'io.modelcontextprotocol/protocolVersion': REVISION,
       'io.modelcontextprotocol/clientCapabilities': {},
@@ -67,6 +68,19 @@ export function call(gateway, who, target, { at, way = 'both', hop, task, meta =
   return send('POST', gateway.url(server), head, JSON.stringify({ jsonrpc: '2.0', id: gateway.next(), method: 'tools/call', params }));
 }
 
+// A session of the older revisions: opened, and a tool called in it.
+export async function session(gateway, who, target, { at }) {
+  const [server, name] = target.split('/');
+  const head = { 'content-type': 'application/json', accept: 'application/json, text/event-stream', authorization: `Bearer ${gateway.key(who)}` };
+  const post = (more, message) => send('POST', gateway.url(server), { ...head, ...more }, JSON.stringify({ jsonrpc: '2.0', ...message }));
+  const hello = { protocolVersion: LEGACY, capabilities: {}, clientInfo: { name: 'tests', version: '1' } };
+  const opened = await post({}, { id: gateway.next(), method: 'initialize', params: hello });
+  if (!opened.session) throw new Error(`no session: ${opened.status} ${opened.text}`);
+  const inside = { 'mcp-session-id': opened.session, 'mcp-protocol-version': LEGACY };
+  await post(inside, { method: 'notifications/initialized' });
+  return post(inside, { id: gateway.next(), method: 'tools/call', params: { name, arguments: {}, _meta: { traceparent: traceparent(at) } } });
+}
+
 function send(method, url, headers, text = '') {
   return new Promise((resolve, reject) => {
     const request = http.request(url, { method, headers, timeout: 30000 }, (answer) => {
@@ -76,7 +90,7 @@ function send(method, url, headers, text = '') {
         const body = Buffer.concat(parts).toString();
         let message = {};
         try { message = JSON.parse(body); } catch { /* no JSON: the test sees the text */ }
-        resolve({ status: answer.statusCode, text: body, message, call: answer.headers['hopgate-call'] });
+        resolve({ status: answer.statusCode, text: body, message, call: answer.headers['hopgate-call'], session: answer.headers['mcp-session-id'] });
       });
     });
     request.on('timeout', () => request.destroy(new Error('no answer')));
@@ -111,10 +125,35 @@ async function serve(act) {
   return { port, url: `http://127.0.0.1:${port}/mcp`, received, last: () => received.at(-1), close: () => { server.close(); server.closeAllConnections(); } };
 }
 
+const ASKS = {
+  resultType: 'input_required',
+  inputRequests: { who: { method: 'elicitation/create', params: { message: 'Who?', requestedSchema: { type: 'object', properties: {} } } } },
+  requestState: 'what the server remembers',
+};
 const result = (text, more = {}) => ({ result: { resultType: 'complete', content: [{ type: 'text', text }], ...more } });
+
+// A server of the revisions with sessions.
+async function serveSessions() {
+  const received = [];
+  const server = http.createServer(async (request, response) => {
+    const parts = [];
+    for await (const part of request) parts.push(part);
+    const { id, method, params } = parts.length ? JSON.parse(Buffer.concat(parts)) : {};
+    if (id === undefined) return response.writeHead(request.method === 'POST' ? 202 : 200).end();
+    if (method === 'tools/call') received.push({ headers: request.headers, params, meta: params._meta ?? {} });
+    const hello = { protocolVersion: LEGACY, capabilities: { tools: {} }, serverInfo: { name: 'old', version: '1' } };
+    response.writeHead(200, { 'content-type': 'application/json', ...(method === 'initialize' && { 'mcp-session-id': hex(16) }) });
+    return response.end(JSON.stringify({ jsonrpc: '2.0', id, result: method === 'initialize' ? hello : { content: [{ type: 'text', text: 'done' }] } }));
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address();
+  return { port, url: `http://127.0.0.1:${port}/mcp`, received, last: () => received.at(-1), close: () => { server.close(); server.closeAllConnections(); } };
+}
 
 // What the tool's server does with each tool.
 const TOOLS = {
+  // Asks once, and is done when it has its answer.
+  ask: ({ requestState }) => (requestState ? result('done') : { result: ASKS }),
   fail: () => result('the tool has failed', { isError: true }),
   error: () => ({ error: { code: -32000, message: 'the server has failed' } }),
 };
@@ -146,14 +185,13 @@ identity = ["keys:${name}"]
 envelope = { tools = [${tools.map((tool) => `"${tool}"`)}], effects = ["read", "write", "persist", "destroy"], hops = ${hops} }
 `;
 
-const server = (name, url, more = '') => `
+const server = (name, url, more = 'protocol = "modern"') => `
 [servers.${name}]
 url = "${url}"
-protocol = "modern"
 ${more}
 `;
 
-const config = ({ port, admin, data, keys, telemetry, b, c, tool, gone }) => `[gateway]
+const config = ({ port, admin, data, keys, telemetry, b, c, tool, old, gone }) => `[gateway]
 listen = "127.0.0.1:${port}"
 admin = "127.0.0.1:${admin}"
 public_url = "http://127.0.0.1:${port}"
@@ -169,14 +207,15 @@ kind = "key"
 keys = [
 ${AGENTS.map((name) => `  { id = "${name}", hash = "sha256:${crypto.createHash('sha256').update(keys[name]).digest('hex')}" },`).join('\n')}
 ]
-${AGENTS.map((name) => agent(name, ['b/**', 'c/**', 'tool/**', 'gone/**'], 3)).join('')}
-${server('b', b, 'agent = "bob"')}
-${server('c', c, 'agent = "cid"')}
+${AGENTS.map((name) => agent(name, ['b/**', 'c/**', 'tool/**', 'old/**', 'gone/**'], 3)).join('')}
+${server('b', b, 'protocol = "modern"\nagent = "bob"')}
+${server('c', c, 'protocol = "modern"\nagent = "cid"')}
 ${server('tool', tool)}
+${server('old', old, 'protocol = "legacy"')}
 ${server('gone', gone)}
 [[rules]]
 name = "the chain"
-tools = ["b/relay", "c/relay", "tool/get", "tool/fail", "tool/error", "gone/get"]
+tools = ["b/relay", "c/relay", "tool/get", "tool/fail", "tool/error", "tool/ask", "old/get", "gone/get"]
 allow = true
 
 [[rules]]
@@ -230,17 +269,19 @@ async function startGateway(binary, { settings, env, folder, tag, ...urls }) {
 // A gateway with its servers. `telemetry` gives the table from the collector's addresses.
 export async function build(binary, { collector }, folder, tag, { telemetry, env = {} }) {
   const world = { manner: BARE, answers: {}, collector, stray: null };
-  const [b, c, tool] = [await relay(world, 'bob', 'c/relay'), await relay(world, 'cid', 'tool/get'), await serve(({ params }) => TOOLS[params.name]?.() ?? result('done'))];
+  const [b, c] = [await relay(world, 'bob', 'c/relay'), await relay(world, 'cid', 'tool/get')];
+  const [tool, old] = [await serve(({ params }) => TOOLS[params.name]?.(params) ?? result('done')), await serveSessions()];
   const gone = `http://127.0.0.1:${await freePort()}/mcp`;
   const service = env.OTEL_SERVICE_NAME ?? 'hopgate';
   const settings = telemetry(collector);
   // Numbers come every half second instead of every minute.
   const all = { OTEL_METRIC_EXPORT_INTERVAL: '500', ...env };
-  const gateway = await startGateway(binary, { settings, env: all, folder, tag, b: b.url, c: c.url, tool: tool.url, gone });
+  const gateway = await startGateway(binary, { settings, env: all, folder, tag, b: b.url, c: c.url, tool: tool.url, old: old.url, gone });
   return Object.assign(world, {
     gateway,
     service,
     servers: { b, c, tool },
-    async stop() { await gateway.stop(); for (const one of [b, c, tool]) one.close(); },
+    old,
+    async stop() { await gateway.stop(); for (const one of [b, c, tool, old]) one.close(); },
   });
 }
