@@ -56,7 +56,7 @@ export const OUTAGE = {
     // A batch that was cut off on its way back has arrived and is counted as lost: between the two, nothing else.
     await until('the sums to agree', async () => {
       const [sent, gone, arrived] = [await exported(world), await lost(world), mine()];
-      equal(arrived >= sent && arrived <= sent + gone, true, `${arrived} arrived, ${sent} sent and ${gone} lost, which agrees`);
+      equal(gone > 0 && sent > 0 && arrived >= sent && arrived <= sent + gone, true, `${arrived} arrived, ${sent} sent and ${gone} lost, which agrees`);
       return true;
     }, 20000);
   },

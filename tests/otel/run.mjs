@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // What the gateway tells of its calls, read where operators read it: a real OpenTelemetry Collector and Jaeger behind it.
 //
-//   run.mjs --binary target/debug/hopgate [--only grpc|http|sampled|environment] [--keep]
+//   run.mjs --binary target/debug/hopgate [--only grpc|http|sampled|environment|off] [--keep]
 //
 // The cases run over each protocol, in order, then the collector dies under calls; at the end everything the run wrote is
 // searched for the secrets it used.
@@ -14,7 +14,7 @@ import { startBackend } from './backend.mjs';
 import { CANARY, gather, plant } from './canary.mjs';
 import { CASES } from './cases.mjs';
 import { OUTAGE } from './outage.mjs';
-import { ENVIRONMENT, SAMPLED } from './sampling.mjs';
+import { ENVIRONMENT, OFF, SAMPLED } from './sampling.mjs';
 import { build } from './world.mjs';
 
 const { values: options } = parseArgs({ options: { binary: { type: 'string' }, only: { type: 'string' }, keep: { type: 'boolean' } } });
@@ -50,6 +50,7 @@ const GATEWAYS = {
     }),
     tests: ENVIRONMENT,
   },
+  off: { telemetry: () => '', env: {}, tests: OFF },
 };
 
 // Runs tests in order; whether all passed.
@@ -82,7 +83,8 @@ async function main() {
     const begun = await judge(tag, { 'the gateway starts': async () => { world = await build(binary, backend, folder, tag, given); } }, {});
     if (!begun) continue;
     if (!(await judge(tag, tests, { world, backend, canary }))) console.log(`${world.gateway.tail()}\n${backend.logs()}`);
-    if (tests === SAMPLED) await world.stop();
+    // These have stopped their gateway themselves.
+    if (tests === SAMPLED || tests === OFF) await world.stop();
     else worlds.push(Object.assign(world, { full: tests !== ENVIRONMENT }));
   }
   if (worlds.length && !options.only) {

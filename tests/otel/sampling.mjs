@@ -1,8 +1,8 @@
-// A gateway that samples nothing but keeps what it refuses and what fails; and one whom only its environment tells where to
-// send.
+// A gateway that samples nothing but keeps what it refuses and what fails, one whom only its environment tells where to
+// send, and one that tells nobody.
 import { until } from '../spire/spire.mjs';
 import { equal, holds } from './trees.mjs';
-import { BARE, call, context, said } from './world.mjs';
+import { BARE, call, context, said, traceparent } from './world.mjs';
 
 export const SAMPLED = {
   async 'refusals and failures are kept outside the sample, each in one span'({ world, backend }) {
@@ -31,5 +31,17 @@ export const ENVIRONMENT = {
     equal(said(await call(world.gateway, 'ann', 'b/relay', { at: own })), 'done', 'answer');
     const spans = await backend.traced(own.trace, (found) => equal(found.filter(({ service, kind }) => service === world.service && kind === 'CLIENT').length, 3, 'calls'));
     for (const span of spans) equal(span.resource['deployment.environment.name'], 'tests', 'an attribute of the resource');
+  },
+};
+
+export const OFF = {
+  async 'without telemetry what callers say to servers passes untouched'({ world, backend }) {
+    const own = context();
+    const meta = { traceparent: traceparent(own), tracestate: 'vendor=1', baggage: 'user=tests' };
+    equal(said(await call(world.gateway, 'ann', 'tool/get', { meta })), 'done', 'answer');
+    const came = world.servers.tool.last();
+    for (const [name, value] of Object.entries(meta)) equal(came.meta[name], value, `${name} in _meta`);
+    await world.gateway.stop();
+    equal(backend.desk.spans.filter(({ trace }) => trace === own.trace).length, 0, 'spans');
   },
 };
