@@ -120,6 +120,9 @@ async function startCollector(folder, jaeger, desk) {
     http: web,
     start: open,
     async kill() { process.kill(-child.pid, 'SIGKILL'); await child.done; },
+    // It keeps its connections and answers nothing.
+    freeze: () => process.kill(-child.pid, 'SIGSTOP'),
+    thaw: () => process.kill(-child.pid, 'SIGCONT'),
     // What a Prometheus would read.
     numbers: async () => numbers(await (await fetch(`http://127.0.0.1:${ports.prometheus}/metrics`)).text()),
     // Takes a span of somebody else's, as an instrumented agent sends it.

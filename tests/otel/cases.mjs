@@ -16,7 +16,12 @@ const chain = ({ servers: { b, c, tool } }) => [
 ];
 
 // The trace of the newest call a server got.
-const traceAt = (server) => parse(server.last().meta.traceparent).trace;
+function traceAt(server) {
+  const { traceparent } = server.last().meta;
+  const { trace } = parse(traceparent) ?? {};
+  if (!trace) throw new Error(`the server got ${traceparent} for a context`);
+  return trace;
+}
 
 // Waits until everything of earlier calls has come: a span of a call made now comes after them.
 async function settle({ world, backend }) {

@@ -1,4 +1,4 @@
-// A collector that dies: calls go on as if nothing were, and what is lost is counted.
+// A collector that hangs, and one that dies: calls go on as if nothing were, and what is lost is counted.
 import { until } from '../spire/spire.mjs';
 import { total } from './backend.mjs';
 import { callOf, equal } from './trees.mjs';
@@ -30,26 +30,38 @@ function loop(world) {
 const lost = async (world) => total(await world.gateway.numbers(), 'hopgate_spans_lost_total');
 const exported = async (world) => total(await world.gateway.numbers(), 'hopgate_spans_exported_total');
 
+// Spans arrive again.
+const returned = (world, backend) => until('spans to arrive again', async () => {
+  const own = context();
+  equal(said(await call(world.gateway, 'ann', 'tool/get', { at: own })), 'done', 'answer');
+  return until('them', () => backend.desk.spans.some(({ trace }) => trace === own.trace), 3000);
+});
+
 export const OUTAGE = {
+  async 'a collector that hangs disturbs no call'({ world, backend }) {
+    world.manner = BARE;
+    const calls = loop(world);
+    await calls.more(CALLS);
+    backend.collector.freeze();
+    await calls.more(2 * CALLS);
+    backend.collector.thaw();
+    const { failures } = await calls.end();
+    equal(failures.join(), '', 'calls that failed');
+    await returned(world, backend);
+  },
   async 'a collector that dies disturbs no call'({ world, backend }) {
     world.manner = BARE;
-    equal(await lost(world), 0, 'spans lost before');
-    const calls = loop(world);
+    const [calls, before] = [loop(world), await lost(world)];
     await calls.more(CALLS);
     await backend.collector.kill();
     await calls.more(CALLS);
-    await until('lost spans to be counted', async () => (await lost(world)) > 0);
+    await until('lost spans to be counted', async () => (await lost(world)) > before);
     await calls.more(CALLS);
     await backend.collector.start();
     await calls.more(CALLS);
     const { failures } = await calls.end();
     equal(failures.join(), '', 'calls that failed');
-    // Out of the collector's way: the spans of one more call must find it again.
-    await until('spans to arrive again', async () => {
-      const own = context();
-      equal(said(await call(world.gateway, 'ann', 'tool/get', { at: own })), 'done', 'answer');
-      return until('them', () => backend.desk.spans.some(({ trace }) => trace === own.trace), 3000);
-    });
+    await returned(world, backend);
   },
   async 'every span has arrived or is counted as lost'({ world, backend }) {
     const mine = () => new Set(backend.desk.spans.filter(({ service }) => service === world.service).map(({ id }) => id)).size;

@@ -262,6 +262,7 @@ async function startGateway(binary, { settings, env, folder, tag, ...urls }) {
       return answer.message.id;
     },
     end: (who, task) => send('DELETE', `${origin}/tasks/${task}`, { authorization: `Bearer ${keys[who]}` }),
+    runs: () => child.exitCode === null && child.signalCode === null,
     stop: () => stop(child),
   };
 }
