@@ -195,12 +195,15 @@ export const CASES = {
     equal(meta.baggage, undefined, 'baggage in _meta');
   },
   async 'a call a rule refuses has its span'({ world, backend, canary }) {
-    const { answer } = await refused({ world, backend }, 'tool/get', { args: { amount: 700, note: canary.argument } }, { 'hopgate.rule': 'nothing large', 'error.type': 'tool_error' });
+    const { answer, mine } = await refused({ world, backend }, 'tool/get', { args: { amount: 700, note: canary.argument } }, { 'hopgate.rule': 'nothing large', 'error.type': 'tool_error' });
     equal(said(answer), 'that is too much', 'answer');
+    equal(mine.status, 'ERROR', 'status');
   },
   async 'a tool nobody may see has its span'({ world, backend }) {
-    const { answer } = await refused({ world, backend }, 'tool/hidden', {}, { 'error.type': '-32602', 'rpc.response.status_code': '-32602' });
+    // Whoever asks for what is not there is wrong, not the server: by the conventions' table no error on this side.
+    const { answer, mine } = await refused({ world, backend }, 'tool/hidden', {}, { 'error.type': undefined, 'rpc.response.status_code': '-32602' });
     equal(answer.message.error?.code, -32602, 'code');
+    equal(mine.status, 'UNSET', 'status');
   },
   async 'a tool that fails is an error on both sides'({ world, backend }) {
     await failed({ world, backend }, 'tool/fail', { 'error.type': 'tool_error' });

@@ -78,7 +78,8 @@ export const OUTAGE = {
     await backend.traced(own.trace, (found) => { for (const who of ['ann', 'bob', 'cid']) callOf(found, world, who); });
   },
   async 'the log says once that the collector is gone'({ world }) {
+    // Once each for spans, numbers and log lines, where it hung and where it died.
     const told = world.gateway.lines().filter(({ level, message = '' }) => ['WARN', 'ERROR'].includes(level) && /telemetry|collector|export/i.test(message));
-    equal(told.length >= 1 && told.length <= 3, true, `${told.length} lines about it, which is few`);
+    equal(told.length >= 1 && told.length <= 6, true, `${told.length} lines about it, which is few`);
   },
 };

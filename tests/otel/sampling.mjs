@@ -16,7 +16,7 @@ export const SAMPLED = {
     await world.gateway.stop();
     const mine = await until('three spans', () => { const all = backend.desk.spans.filter(({ service }) => service === world.service); return all.length >= 3 && all; }, 20000);
     equal(mine.map(({ name, kind }) => `${kind} ${name}`).sort().join(), ['SERVER tools/call get', 'SERVER tools/call get', 'SERVER tools/call hidden'].join(), 'spans');
-    for (const [at, expected] of [[2, { 'hopgate.decision': 'deny', 'hopgate.rule': 'nothing large' }], [3, { 'hopgate.decision': 'deny', 'error.type': '-32602' }], [4, { 'hopgate.decision': 'allow' }]]) {
+    for (const [at, expected] of [[2, { 'hopgate.decision': 'deny', 'hopgate.rule': 'nothing large' }], [3, { 'hopgate.decision': 'deny', 'rpc.response.status_code': '-32602' }], [4, { 'hopgate.decision': 'allow' }]]) {
       const span = mine.find(({ attributes }) => attributes['hopgate.call'] === answers[at].call);
       if (!span) throw new Error(`no span of the call ${answers[at].call}`);
       holds(span, { 'hopgate.agent': 'ann', 'mcp.method.name': 'tools/call', ...expected });
