@@ -140,18 +140,26 @@ async function startCollector(folder, jaeger, desk) {
 async function openDesk(folder) {
   const kept = { spans: [], points: [], logs: [] };
   const read = { '/v1/traces': ['spans', spans], '/v1/metrics': ['points', points], '/v1/logs': ['logs', logs] };
-  const server = http.createServer(async (request, response) => {
-    const parts = [];
-    for await (const part of request) parts.push(part);
-    const text = Buffer.concat(parts).toString();
+  const door = await listen(({ request, text, response }) => {
     const [kind, parse] = read[request.url];
     fs.appendFileSync(path.join(folder, `desk-${kind}.jsonl`), `${text}\n`);
     kept[kind].push(...parse(JSON.parse(text)));
     response.writeHead(200, { 'content-type': 'application/json' });
     response.end('{}');
   });
+  return { ...door, ...kept };
+}
+
+// A server on a free port that reads a request whole before it answers.
+export async function listen(answer) {
+  const server = http.createServer(async (request, response) => {
+    const parts = [];
+    for await (const part of request) parts.push(part);
+    await answer({ request, text: Buffer.concat(parts).toString(), response });
+  });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return { url: `http://127.0.0.1:${server.address().port}`, ...kept, close: () => { server.close(); server.closeAllConnections(); } };
+  const { port } = server.address();
+  return { port, url: `http://127.0.0.1:${port}`, close: () => { server.close(); server.closeAllConnections(); } };
 }
 
 // === Reading OTLP in JSON ===

@@ -9,7 +9,7 @@ import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import { freePort, start, stop, waitHttp } from '../conformance/processes.mjs';
-import { numbers } from './backend.mjs';
+import { listen, numbers } from './backend.mjs';
 
 export const [INSTRUMENTED, BARE, STRAY] = ['instrumented', 'bare', 'stray'];
 export const [REVISION, LEGACY] = ['2026-07-28', '2025-11-25'];
@@ -106,11 +106,8 @@ export const said = (answer) => answer.message.result?.content?.[0]?.text ?? `${
 // A server that remembers what it got. `act` gives a tool call's result, or an error.
 async function serve(act) {
   const received = [];
-  const server = http.createServer(async (request, response) => {
-    const parts = [];
-    for await (const part of request) parts.push(part);
-    const message = JSON.parse(Buffer.concat(parts));
-    const { id, method, params } = message;
+  const door = await listen(async ({ request, text, response }) => {
+    const { id, method, params } = JSON.parse(text);
     let answer = { result: { resultType: 'complete', supportedVersions: [REVISION], capabilities: { tools: {} } } };
     if (method === 'tools/call') {
       const one = { headers: request.headers, params, meta: params._meta ?? {} };
@@ -120,9 +117,7 @@ async function serve(act) {
     response.writeHead(200, { 'content-type': 'application/json' });
     response.end(JSON.stringify({ jsonrpc: '2.0', id, ...answer }));
   });
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address();
-  return { port, url: `http://127.0.0.1:${port}/mcp`, received, last: () => received.at(-1), close: () => { server.close(); server.closeAllConnections(); } };
+  return { ...door, url: `${door.url}/mcp`, received, last: () => received.at(-1) };
 }
 
 const ASKS = {
@@ -135,19 +130,15 @@ const result = (text, more = {}) => ({ result: { resultType: 'complete', content
 // A server of the revisions with sessions.
 async function serveSessions() {
   const received = [];
-  const server = http.createServer(async (request, response) => {
-    const parts = [];
-    for await (const part of request) parts.push(part);
-    const { id, method, params } = parts.length ? JSON.parse(Buffer.concat(parts)) : {};
+  const door = await listen(({ request, text, response }) => {
+    const { id, method, params } = text ? JSON.parse(text) : {};
     if (id === undefined) return response.writeHead(request.method === 'POST' ? 202 : 200).end();
     if (method === 'tools/call') received.push({ headers: request.headers, params, meta: params._meta ?? {} });
     const hello = { protocolVersion: LEGACY, capabilities: { tools: {} }, serverInfo: { name: 'old', version: '1' } };
     response.writeHead(200, { 'content-type': 'application/json', ...(method === 'initialize' && { 'mcp-session-id': hex(16) }) });
     return response.end(JSON.stringify({ jsonrpc: '2.0', id, result: method === 'initialize' ? hello : { content: [{ type: 'text', text: 'done' }] } }));
   });
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address();
-  return { port, url: `http://127.0.0.1:${port}/mcp`, received, last: () => received.at(-1), close: () => { server.close(); server.closeAllConnections(); } };
+  return { ...door, url: `${door.url}/mcp`, received, last: () => received.at(-1) };
 }
 
 // What the tool's server does with each tool.
