@@ -16,6 +16,10 @@ AS_PACKAGES=(oidc-provider@9.13.3 jose@6.2.17)
 PYTHON_PACKAGES=(mcp==2.3.0)
 H2SPEC=github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
 SPIRE=github.com/spiffe/spire@v1.13.3
+JAEGER=github.com/jaegertracing/jaeger@v1.76.0
+# The collector's parts are versioned apart: those that are stable, and the others.
+COLLECTOR_PARTS=v0.155.0
+COLLECTOR_STABLE=v1.61.0
 
 say() { printf '%s\n' "$*"; }
 
@@ -42,12 +46,30 @@ once() {
 npm_install() { npm init -y && npm install --no-audit --no-fund --ignore-scripts "$@"; }
 pip_install() { python3 -m venv . && bin/pip install --quiet --disable-pip-version-check "$@"; }
 go_install() { GOBIN=$PWD GOFLAGS=-modcacherw go install "$1"; }
-# Inside the module's own sources: there its go.sum pins everything below it. Takes a quarter of an hour on two cores.
+# Inside the module's own sources: there its go.sum pins everything below it. Takes from five minutes (Jaeger) to a quarter
+# of an hour (SPIRE) on two cores.
 go_build_module() {
   local folder module=$1; shift
   folder=$(GOFLAGS=-modcacherw go mod download -json "$module" | sed -n 's/^.*"Dir": "\(.*\)".*$/\1/p')
   [ -n "$folder" ] && cp -r "$folder" source && chmod -R u+w source || return 1
   ( cd source && GOFLAGS="-modcacherw -buildvcs=false -trimpath" nice go build -o .. "$@" ) && rm -rf source
+}
+
+# A collector of just the parts the tests use, made by the collector's own builder.
+build_collector() {
+  local core=go.opentelemetry.io/collector contrib=github.com/open-telemetry/opentelemetry-collector-contrib
+  go_install "$core/cmd/builder@$COLLECTOR_PARTS" || return 1
+  cat >builder.yaml <<END
+dist: { name: collector, description: what the tests send to, output_path: source }
+receivers: [{ gomod: $core/receiver/otlpreceiver $COLLECTOR_PARTS }]
+exporters:
+  - gomod: $core/exporter/otlpexporter $COLLECTOR_PARTS
+  - gomod: $core/exporter/otlphttpexporter $COLLECTOR_PARTS
+  - gomod: $contrib/exporter/prometheusexporter $COLLECTOR_PARTS
+providers: [{ gomod: $core/confmap/provider/fileprovider $COLLECTOR_STABLE }]
+conf_resolver: { default_uri_scheme: file }
+END
+  GOFLAGS="-modcacherw -buildvcs=false" nice ./builder --config builder.yaml && mv source/collector . && rm -rf source builder
 }
 
 need_node() { need_command node nodejs npm && need_command npm npm; }
@@ -70,4 +92,13 @@ need_spire() {
   need_command gcc gcc libc6-dev || return 1
   export PATH=$PATH:/usr/local/go/bin
   need_command go golang-go && once spire "$SPIRE" go_build_module "$SPIRE" ./cmd/spire-server ./cmd/spire-agent
+}
+need_collector() {
+  export PATH=$PATH:/usr/local/go/bin
+  need_command go golang-go && once collector "$COLLECTOR_PARTS $COLLECTOR_STABLE" build_collector
+}
+# `go install` refuses it for a `replace` of its own, and its second major version has no module path: v1.76.0 is v2.13.0.
+need_jaeger() {
+  export PATH=$PATH:/usr/local/go/bin
+  need_command go golang-go && once jaeger "$JAEGER" go_build_module "$JAEGER" ./cmd/jaeger
 }
