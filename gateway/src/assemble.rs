@@ -15,6 +15,7 @@ use crate::live::{Following, Live};
 use crate::pipeline::Pipeline;
 use crate::snapshot::{Server, Snapshot};
 use crate::task::{Table, Tasks};
+use crate::telemetry::metrics::Servers;
 use crate::telemetry::{Collectors, Metrics, Outlets, Tracer};
 use adapters::collector::{self, Collector};
 use adapters::egress::Identity;
@@ -59,21 +60,24 @@ pub fn house(
     let drain = Drain::default();
     let tracer = collectors(&config)
         .and_then(|made| Tracer::start(&config.telemetry, made, &metrics, outlets))?;
+    let tracer = Arc::new(tracer);
     let store = store(&config)?;
     let table = Table::load(Some(store), config.gateway.bounds.tasks);
+    let ended = Arc::clone(&tracer);
+    table.tell(move |task| crate::pipeline::over(&ended, task));
     let tasks = Arc::new(Tasks::new(table));
-    let first = snapshot(config, None)?;
+    let first = snapshot(config, None, &metrics.servers)?;
     tasks.review(&first);
     let ledger = Arc::new(ledger(&first, &metrics, tap)?);
-    let file = file.to_owned();
+    let (file, counted) = (file.to_owned(), Arc::clone(&metrics));
     let live = Arc::new(Live::new(
         first,
         Arc::clone(&metrics),
         move |now: &Snapshot| {
             let loaded = crate::config::load(&file).map_err(|broken| broken.to_string())?;
-            snapshot(loaded.config, Some(now))
+            snapshot(loaded.config, Some(now), &counted.servers)
         },
-        following(&tasks, &ledger),
+        following(&tasks, &ledger, &metrics),
     ));
     let shared = Shared {
         live: Arc::clone(&live),
@@ -83,26 +87,38 @@ pub fn house(
         draining: drain.begun().clone(),
     };
     tokio::spawn(sweep(shared.clone(), Arc::clone(&metrics)));
-    tokio::spawn(tell_refusals(Arc::clone(&ledger)));
-    let door = Arc::new(Pipeline::new(Arc::clone(&ledger), shared));
+    tokio::spawn(tick(Arc::clone(&ledger)));
+    let door = Arc::new(Pipeline::new(
+        Arc::clone(&ledger),
+        shared,
+        Arc::clone(&tracer),
+    ));
     Ok(House {
         live,
         door,
         tasks,
         ledger,
         metrics,
-        tracer: Arc::new(tracer),
+        tracer,
         drain,
     })
 }
 
 /// What a snapshot brings with it when it takes the place of another.
-fn following(tasks: &Arc<Tasks>, ledger: &Arc<Ledger>) -> Following<Snapshot> {
+fn following(
+    tasks: &Arc<Tasks>,
+    ledger: &Arc<Ledger>,
+    metrics: &Arc<Metrics>,
+) -> Following<Snapshot> {
+    let metrics = Arc::clone(metrics);
     let (tasks, told, records) = (Arc::clone(tasks), Arc::clone(ledger), Arc::clone(ledger));
     Following {
         settle: Box::new(move |now| {
             tasks.review(now);
             told.bound(now.config.audit.refusals);
+            metrics
+                .servers
+                .keep(|server| now.servers.contains_key(server));
         }),
         record: Box::new(move |now, next| {
             let mut lines = event::changed(&Change {
@@ -153,12 +169,12 @@ fn journal_settings(config: &Config) -> audit::Settings {
     }
 }
 
-/// Records each second how many refusals were not recorded one by one.
-async fn tell_refusals(ledger: Arc<Ledger>) {
+/// What the records need once a second.
+async fn tick(ledger: Arc<Ledger>) {
     let mut seconds = interval(Duration::from_secs(1));
     loop {
         seconds.tick().await;
-        ledger.tell_refusals();
+        ledger.tick();
     }
 }
 
@@ -219,7 +235,11 @@ async fn sweep(shared: Shared, metrics: Arc<Metrics>) {
 /// # Errors
 ///
 /// What cannot be built.
-fn snapshot(config: Config, before: Option<&Snapshot>) -> Result<Snapshot, String> {
+fn snapshot(
+    config: Config,
+    before: Option<&Snapshot>,
+    healths: &Servers,
+) -> Result<Snapshot, String> {
     let sources = sources(&config, before.map(|before| &before.sources))?;
     let own = match config.gateway.tls.as_ref().map(|tls| &tls.own) {
         Some(OwnCertificate::Svid(name)) => sources.meshes.get(name).map(|mesh| &mesh.source),
@@ -229,7 +249,7 @@ fn snapshot(config: Config, before: Option<&Snapshot>) -> Result<Snapshot, Strin
     let keys = Arc::new(crate::task::keys::load(&config.gateway)?);
     let mut servers = HashMap::with_capacity(config.servers.len());
     for (name, settings) in &config.servers {
-        let server = server(&config, name, settings, before)?;
+        let server = server(&config, (name, settings), before, healths)?;
         servers.insert(Arc::clone(name), server);
     }
     let bounds = &config.gateway.bounds;
@@ -289,9 +309,9 @@ fn sources(config: &Config, before: Option<&Sources>) -> Result<Sources, String>
 
 fn server(
     config: &Config,
-    name: &str,
-    settings: &Settings,
+    (name, settings): (&Arc<str>, &Settings),
     before: Option<&Snapshot>,
+    healths: &Servers,
 ) -> Result<Arc<Server>, String> {
     let material = material(config, settings)?;
     let same = before.and_then(|before| before.servers.get(name));
@@ -312,6 +332,7 @@ fn server(
         material,
         upstream,
         eras,
+        health: healths.health(name),
     }))
 }
 

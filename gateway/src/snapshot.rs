@@ -8,6 +8,7 @@ use crate::identity::{Registry, Sources};
 use crate::listener::Edge;
 use crate::live;
 use crate::task::seal::KeyRing;
+use crate::telemetry::metrics::Health;
 use adapters::upstream::Upstream;
 use adapters::wire::scan::Bounds;
 use std::collections::HashMap;
@@ -46,6 +47,8 @@ pub(crate) struct Server {
     pub(crate) upstream: Arc<dyn Upstream>,
     /// What it speaks.
     pub(crate) eras: Eras,
+    /// Whether it answers.
+    pub(crate) health: Arc<Health>,
 }
 
 // === impl Snapshot ===

@@ -220,6 +220,11 @@ impl Read {
         &self.asked.context
     }
 
+    /// What was read.
+    pub(crate) fn asked(&self) -> &Asked {
+        &self.asked
+    }
+
     /// What an answer has to name.
     pub(crate) fn asker(&self) -> Asker {
         self.asked.said().map(Asker::of).unwrap_or_default()
@@ -272,6 +277,9 @@ impl Evidence for Asked {
         match &self.ask {
             Ask::Say(said) => {
                 record.method = said.named();
+                record.said = true;
+                record.asked = said.method;
+                record.revision = said.revision(&self.context.headers);
                 record.bytes_in = said.body.len() as u64;
                 record.target = said.label();
                 record.arguments = said.recorded(self.context.snapshot.config.audit.arguments);

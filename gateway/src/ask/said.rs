@@ -139,6 +139,15 @@ impl Said {
         Some(sent.get(..most)?.to_owned().into())
     }
 
+    /// The revision it speaks, where it or its request says so.
+    pub(super) fn revision(&self, headers: &HeaderMap) -> Option<Revision> {
+        if let Some(own) = self.text(Member::MetaProtocolVersion) {
+            return Revision::parse(&own);
+        }
+        let header = headers.get("mcp-protocol-version")?;
+        Revision::parse(header.to_str().ok()?)
+    }
+
     /// Its arguments, as far as they are recorded.
     pub(super) fn recorded(&self, how: config::Arguments) -> Option<Arguments> {
         let span = self.message.span(Member::Arguments)?;

@@ -9,7 +9,7 @@ pub(super) fn tell(record: &Record) {
     let would = record.would().filter(|would| *would != Would::Same);
     let level = match record.ending {
         _ if would.is_some() => Level::INFO,
-        Ending::Answered | Ending::Absorbed | Ending::ServerError | Ending::Abandoned => {
+        Ending::Answered | Ending::Absorbed | Ending::ServerError(_) | Ending::Abandoned => {
             Level::DEBUG
         }
         Ending::Refused(_) => Level::INFO,

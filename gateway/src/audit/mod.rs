@@ -26,11 +26,14 @@ use crate::credentials::Credentialed;
 use crate::identity::now;
 use crate::pipeline::{Evidence, Refusal};
 use crate::telemetry::Metrics;
-use crate::telemetry::metrics::Outcome;
+use crate::telemetry::fault::Side;
+use crate::telemetry::metrics::{self, Operation, Outcome, Target};
+use adapters::wire::Method;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::Instant;
 
 /// A call whose intent is on record. Made only by [`Ledger::intend`]; nothing else can be sent.
 #[derive(Debug)]
@@ -167,8 +170,10 @@ impl Ledger {
         delivery
     }
 
-    /// Records how many refusals were not recorded one by one in the seconds before.
-    pub(crate) fn tell_refusals(&self) {
+    /// What is done once a second: records how many refusals were not recorded one by one in those before, and measures
+    /// the journal.
+    pub(crate) fn tick(&self) {
+        self.measure();
         self.refusals
             .told(now(), |line| self.queue(vec![line]).is_ok());
     }
@@ -197,7 +202,7 @@ impl Ledger {
 
     fn count(&self, record: &Record) {
         self.metrics.calls.count(match record.ending {
-            Ending::Answered | Ending::ServerError | Ending::Absorbed => Outcome::Answered,
+            Ending::Answered | Ending::ServerError(_) | Ending::Absorbed => Outcome::Answered,
             Ending::Refused(_) => Outcome::Refused,
             Ending::Broken | Ending::TimedOut => Outcome::Upstream,
             Ending::Abandoned => Outcome::Cancelled,
@@ -208,6 +213,66 @@ impl Ledger {
         if let Some(kind) = record.refusal() {
             self.metrics.refusals.count(kind);
         }
+        if let Some(decided) = &record.decided {
+            self.metrics.decisions.count(match decided.outcome {
+                policy::Outcome::Allow => metrics::Decided::Allow,
+                policy::Outcome::Ask => metrics::Decided::Ask,
+                policy::Outcome::Deny => metrics::Decided::Deny,
+            });
+        }
+        if record.said {
+            self.time(record);
+        }
+    }
+
+    /// How long the call took, and the server's part of it.
+    fn time(&self, record: &Record) {
+        let target = match (record.asked, record.target.as_deref()) {
+            (Some(Method::ToolsCall), Some(name)) => Some(Target::Tool(name)),
+            (Some(Method::PromptsGet), Some(name)) => Some(Target::Prompt(name)),
+            _ => None,
+        };
+        let subjects = &self.metrics.subjects;
+        let subject = match record.ending {
+            Ending::Answered if record.sent => subjects.answered(&record.server, target),
+            _ => subjects.find(&record.server, target),
+        };
+        let operation = |side, took| Operation {
+            subject,
+            method: record.asked,
+            revision: record.revision,
+            fault: record.fault(side),
+            took,
+        };
+        let served = operation(Side::Server, record.took);
+        self.metrics.served.record(&served);
+        if let Some(sent_at) = record.sent_at {
+            let sent = operation(Side::Client, sent_at.elapsed());
+            self.metrics.sent.record(&sent);
+        }
+    }
+
+    /// Tells the metrics how the journal is.
+    fn measure(&self) {
+        let health = self.journal.health();
+        let audit = &self.metrics.audit;
+        for (log, written) in health.written {
+            let log = match log {
+                journal::Log::Calls => metrics::Log::Calls,
+                journal::Log::Decisions => metrics::Log::Decisions,
+                journal::Log::Secrets => metrics::Log::Secrets,
+            };
+            let before = audit.written.total(log);
+            audit.written.add(log, written.saturating_sub(before));
+        }
+        let whole = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        audit
+            .queue
+            .set(whole(health.queued.saturating_add(health.kept)));
+        audit
+            .lag
+            .set(i64::try_from(health.lag.as_millis()).unwrap_or(i64::MAX));
+        audit.failing.set(health.failing.into());
     }
 }
 
@@ -228,5 +293,6 @@ impl Recorded {
 impl Evidence for Recorded {
     fn note(&self, record: &mut Record) {
         record.sent = true;
+        record.sent_at = Some(Instant::now());
     }
 }

@@ -3,7 +3,10 @@
 use crate::identity::{Caller, Principal, Proof};
 use crate::pipeline::Refusal;
 use crate::task::Task;
+use crate::telemetry::fault::{Fault, Side};
 use crate::telemetry::metrics::{Refused, Would};
+use adapters::wire::Method;
+use adapters::wire::revision::Revision;
 use bytes::Bytes;
 use policy::{Decision, Outcome, Touched};
 use std::borrow::Cow;
@@ -24,7 +27,7 @@ pub enum Ending {
     /// Answered with a result, accepted, or closed as it should.
     Answered,
     /// Answered with the server's own error, or a tool result that says it failed.
-    ServerError,
+    ServerError(Fault),
     /// Refused here.
     Refused(Refused),
     /// The server broke off within its answer.
@@ -90,6 +93,12 @@ pub struct Record {
     pub method: Option<Cow<'static, str>>,
     /// The tool, resource or prompt it names.
     pub target: Option<Box<str>>,
+    /// The method, where a revision knows it.
+    pub(crate) asked: Option<Method>,
+    /// Whether it is a message, and not one of the gateway's own doors or the transport's bodiless operations.
+    pub(crate) said: bool,
+    /// The revision its message speaks.
+    pub(crate) revision: Option<Revision>,
     /// What it is called with.
     pub(crate) arguments: Option<Arguments>,
     /// The task it belongs to, and with it the chain.
@@ -108,6 +117,14 @@ pub struct Record {
     pub(crate) intended: bool,
     /// Whether the server was sent anything.
     pub sent: bool,
+    /// Since when.
+    pub(crate) sent_at: Option<Instant>,
+    /// What went wrong, as its caller was told.
+    pub(crate) fault: Option<Fault>,
+    /// What went wrong with the server.
+    pub(crate) upstream: Option<Fault>,
+    /// The HTTP status of its answer.
+    pub(crate) status: Option<u16>,
     /// Bytes of the request's message.
     pub bytes_in: u64,
     /// Bytes of the answer's body.
@@ -165,7 +182,7 @@ impl Ending {
     pub fn name(self) -> &'static str {
         match self {
             Self::Answered => "answered",
-            Self::ServerError => "server_error",
+            Self::ServerError(_) => "server_error",
             Self::Refused(_) => "refused",
             Self::Broken => "broken",
             Self::Abandoned => "abandoned",
@@ -210,6 +227,9 @@ impl Record {
             proof: None,
             method: None,
             target: None,
+            asked: None,
+            said: false,
+            revision: None,
             arguments: None,
             task: None,
             decided: None,
@@ -219,6 +239,10 @@ impl Record {
             admitted: false,
             intended: false,
             sent: false,
+            sent_at: None,
+            fault: None,
+            upstream: None,
+            status: None,
             bytes_in: 0,
             bytes_out: 0,
             withheld: 0,
@@ -247,6 +271,7 @@ impl Record {
     pub(crate) fn refuse(&mut self, refusal: &Refusal) {
         self.reason = Some(refusal.reason());
         self.ending = refusal.ending();
+        (self.fault, self.upstream) = refusal.faults(self.asked);
     }
 
     /// Fixes how the call ended and how long it took.
@@ -275,6 +300,22 @@ impl Record {
             (false, Outcome::Allow) => Would::Allow,
             (false, Outcome::Ask | Outcome::Deny) => Would::Same,
         })
+    }
+
+    /// What went wrong, by side; none where nothing did.
+    pub(crate) fn fault(&self, side: Side) -> Option<Fault> {
+        let known = match side {
+            Side::Server => self.fault,
+            Side::Client => self.upstream,
+        };
+        match self.ending {
+            Ending::Answered | Ending::Absorbed => None,
+            Ending::ServerError(fault) => Some(fault),
+            Ending::Abandoned => Some(Fault::Cancelled),
+            Ending::TimedOut => Some(known.unwrap_or(Fault::Timeout)),
+            Ending::Broken => Some(known.unwrap_or(Fault::Broken)),
+            Ending::Refused(_) => Some(known.unwrap_or(Fault::Other)),
+        }
     }
 
     /// The refusal's short name, if it was one.

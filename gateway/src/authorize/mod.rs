@@ -10,7 +10,7 @@ pub(crate) use sight::{Sight, Verdict};
 
 use crate::ask::Ask;
 use crate::audit::Decided;
-use crate::pipeline::{Evidence, Record, Refusal};
+use crate::pipeline::{Evidence, Record, Refusal, Step};
 use crate::snapshot::Server;
 use crate::task::{Bound, Tasks};
 use adapters::wire::splice::Edit;
@@ -168,6 +168,8 @@ impl Authorized {
 }
 
 impl Evidence for Authorized {
+    const STEP: Option<Step> = Some(Step::Decide);
+
     fn note(&self, record: &mut Record) {
         record.rule = Some(Arc::clone(self.grant.rule()));
     }

@@ -184,6 +184,18 @@ pub struct Server {
     pub agent: Option<Arc<str>>,
 }
 
+impl Server {
+    /// The host and port it is called at, where there is one.
+    #[must_use]
+    pub fn address(&self) -> Option<(Box<str>, u16)> {
+        let Upstream::Http(http) = &self.upstream else {
+            return None;
+        };
+        let host = http.url.host_str()?;
+        Some((host.into(), http.url.port_or_known_default()?))
+    }
+}
+
 /// What stands behind a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Upstream {

@@ -1,10 +1,11 @@
 //! An answer in hand: checked to be one, its handles sealed, a list cut to what the caller may see.
 
-use super::plain::is_error;
+use super::plain::error;
 use super::{Call, Shared, seals};
 use crate::audit::{Ending, Listed};
 use crate::authorize::Sight;
 use crate::pipeline::UpstreamFault;
+use crate::telemetry::fault::Fault;
 use adapters::wire::answer::{AnswerFlaw, Facts, Options, Reader};
 use adapters::wire::list::{self, ListKind};
 use adapters::wire::revision::Revision;
@@ -62,10 +63,14 @@ pub(super) fn whole(
         .map_err(fault)?;
     let facts = reader.finish(&mut out).map_err(fault)?;
     let bytes = splice::join(out);
-    if facts.is_error && !is_error(call, &bytes) {
-        return Err(UpstreamFault::Answer("holds an error that is none"));
-    }
-    Ok(finish(call, shared, method, bytes, &facts))
+    let ending = match facts.is_error {
+        true => {
+            let none = UpstreamFault::Answer("holds an error that is none");
+            Ending::ServerError(error(call, &bytes).ok_or(none)?)
+        }
+        false => ending(&facts),
+    };
+    Ok(finish(call, shared, method, (bytes, ending)))
 }
 
 /// Does what the method asks for with a whole answer.
@@ -73,10 +78,8 @@ pub(super) fn finish(
     call: &Call,
     shared: &Shared,
     method: Option<Method>,
-    bytes: Bytes,
-    facts: &Facts,
+    (bytes, ending): (Bytes, Ending),
 ) -> Read {
-    let ending = ending(facts);
     let mut read = Read {
         bytes,
         ending,
@@ -97,12 +100,12 @@ pub(super) fn finish(
     read
 }
 
-/// How the call ended, by what its answer says.
+/// How the call ended, by what its answer says; what an error says of itself is left out.
 pub(super) fn ending(facts: &Facts) -> Ending {
-    if facts.is_error || facts.tool_error {
-        Ending::ServerError
-    } else {
-        Ending::Answered
+    match (facts.is_error, facts.tool_error) {
+        (true, _) => Ending::ServerError(Fault::Other),
+        (false, true) => Ending::ServerError(Fault::Tool),
+        (false, false) => Ending::Answered,
     }
 }
 

@@ -8,6 +8,7 @@ mod era;
 mod events;
 mod head;
 mod judge;
+mod meta;
 mod plain;
 mod relay;
 mod request;
@@ -22,7 +23,7 @@ use crate::authorize::Authorized;
 use crate::identity::now as seconds;
 use crate::limit::{Limits, Slot};
 use crate::live::Live;
-use crate::pipeline::{Evidence, Record, Refusal, UpstreamFault};
+use crate::pipeline::{Evidence, Outgoing, Record, Refusal, UpstreamFault};
 use crate::snapshot::Snapshot;
 use crate::task::{Carrying, Hop, Session, Tasks};
 use adapters::upstream::{Exchange, ReplyBody, UpstreamError};
@@ -80,6 +81,8 @@ pub(crate) struct Call {
     pub(crate) deadline: Instant,
     /// The hop token it brings to a server that is an agent: good until this call has ended.
     pub(crate) carrying: Option<Carrying>,
+    /// Where it stands in its trace, where traces are kept.
+    pub(crate) outgoing: Option<Outgoing>,
     /// The session an `initialize` was just given.
     pub(crate) begun: Option<Arc<Session>>,
 }
@@ -103,25 +106,38 @@ impl Forward {
     /// # Errors
     ///
     /// [`Refusal::UpstreamFailed`] and [`Refusal::TimedOut`]; the refusals of an era the server does not speak.
-    pub(crate) async fn send(&self, recorded: Recorded) -> Result<Forwarded, Refusal> {
+    pub(crate) async fn send(
+        &self,
+        recorded: Recorded,
+        outgoing: Option<Outgoing>,
+    ) -> Result<Forwarded, Refusal> {
         let id = recorded.call();
         let (authorized, slot) = recorded.into_credentialed().into_admitted().into_parts();
         if self.shared.draining.is_cancelled() && authorized.opens_stream() {
             return Err(Refusal::Draining);
         }
         era_allows(&authorized)?;
-        let call = Call::new(id, (authorized, slot), &self.shared);
+        let call = Call::new((id, outgoing), (authorized, slot), &self.shared);
         let exchange = request::exchange(&call);
         call.opened();
         let over = call.authorized.bound().task().over().clone();
         let answered = async {
-            let response = match timeout_at(call.deadline, call.exchange(exchange)).await {
-                Ok(Ok(response)) => response,
+            let exchanged = timeout_at(call.deadline, call.exchange(exchange)).await;
+            let health = &call.authorized.server().health;
+            let response = match exchanged {
+                Ok(Ok(response)) => {
+                    health.answered();
+                    response
+                }
                 Ok(Err(error)) => {
+                    health.failed();
                     call.closed();
                     return Err(Refusal::UpstreamFailed(UpstreamFault::Exchange(error)));
                 }
-                Err(_) => return Err(Refusal::TimedOut),
+                Err(_) => {
+                    health.failed();
+                    return Err(Refusal::TimedOut);
+                }
             };
             head::read(call, response, &self.shared).await
         };
@@ -153,7 +169,7 @@ fn era_allows(call: &Authorized) -> Result<(), Refusal> {
 /// A hop token for the agent that is called, no longer good than the call and its caller's proof.
 fn carry(
     call: &Authorized,
-    (id, agent): (CallId, &Arc<str>),
+    (hop, agent): (Hop, &Arc<str>),
     shared: &Shared,
     (now, limit): (u64, Duration),
 ) -> Option<Carrying> {
@@ -161,10 +177,6 @@ fn carry(
     let snapshot = &context.snapshot;
     let proof = context.caller.proof.expires.unwrap_or(u64::MAX);
     let expires = now.saturating_add(limit.as_secs().max(1)).min(proof);
-    let hop = Hop {
-        task: Arc::clone(call.bound().task()),
-        call: id,
-    };
     shared.tasks.chains.carry(
         &snapshot.keys,
         snapshot.public(),
@@ -176,20 +188,28 @@ fn carry(
 // === impl Call ===
 
 impl Call {
-    fn new(id: CallId, (authorized, slot): (Authorized, Option<Slot>), shared: &Shared) -> Self {
+    fn new(
+        (id, outgoing): (CallId, Option<Outgoing>),
+        (authorized, slot): (Authorized, Option<Slot>),
+        shared: &Shared,
+    ) -> Self {
         let (now, begun) = (Instant::now(), seconds());
         let server = authorized.server();
         let task = authorized.bound().task();
         let left = Duration::from_secs(task.deadline().saturating_sub(begun));
         let limit = server.settings.deadlines.call.min(left);
-        let carrying = server
-            .settings
-            .agent
-            .as_ref()
-            .and_then(|agent| carry(&authorized, (id, agent), shared, (begun, limit)));
+        let carrying = server.settings.agent.as_ref().and_then(|agent| {
+            let hop = Hop {
+                task: Arc::clone(authorized.bound().task()),
+                call: id,
+                trace: outgoing.as_ref().map(|outgoing| outgoing.context.clone()),
+            };
+            carry(&authorized, (hop, agent), shared, (begun, limit))
+        });
         Self {
             deadline: now + limit,
             carrying,
+            outgoing,
             slot,
             begun: None,
             authorized,

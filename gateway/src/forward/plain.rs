@@ -6,9 +6,10 @@ use super::answer::{self, ending, fault, finish, options};
 use super::{Call, Content, End, Relay, Shared, Whole, seals};
 use crate::audit::Ending;
 use crate::pipeline::{Cut, UpstreamFault};
+use crate::telemetry::fault::Fault;
 use adapters::upstream::ReplyBody;
 use adapters::wire::answer::{Facts, Reader};
-use adapters::wire::{Class, splice};
+use adapters::wire::{Class, Member, splice};
 use bytes::Bytes;
 use http::StatusCode;
 use http_body::{Body as _, SizeHint};
@@ -107,19 +108,23 @@ pub(super) async fn read(
         Ok(facts) => facts,
         Err(flaw) => return Err((call, fault(flaw))),
     };
-    if facts.is_error && !is_error(&call, &splice::join(out.clone())) {
-        return Err((call, UpstreamFault::Answer("holds an error that is none")));
-    }
+    let ending = match facts.is_error {
+        true => match error(&call, &splice::join(out.clone())) {
+            Some(fault) => Ending::ServerError(fault),
+            None => return Err((call, UpstreamFault::Answer("holds an error that is none"))),
+        },
+        false => ending(&facts),
+    };
     call.closed();
     if options(&call, method).whole {
-        let read = finish(&call, shared, method, splice::join(out), &facts);
+        let read = finish(&call, shared, method, (splice::join(out), ending));
         return Ok(Content::Whole(Whole {
             chunks: vec![read.bytes],
             ending: read.ending,
             listed: read.listed,
         }));
     }
-    Ok(Content::whole(out, ending(&facts)))
+    Ok(Content::whole(out, ending))
 }
 
 /// Reads a JSON-RPC error that answers no request: what a server says to a notification or a GET it refuses.
@@ -134,14 +139,14 @@ pub(super) async fn read_error(call: &Call, body: ReplyBody) -> Result<Content, 
         Ok(Err(_)) => return Err(UpstreamFault::TooLarge),
         Err(_) => return Err(UpstreamFault::Late),
     };
-    if is_error(call, &body) {
-        return Ok(Content::whole(vec![body], Ending::ServerError));
+    match error(call, &body) {
+        Some(fault) => Ok(Content::whole(vec![body], Ending::ServerError(fault))),
+        None => Err(UpstreamFault::Answer("is no JSON-RPC error")),
     }
-    Err(UpstreamFault::Answer("is no JSON-RPC error"))
 }
 
-/// Whether a body is a JSON-RPC error, whole and strictly.
-pub(super) fn is_error(call: &Call, body: &[u8]) -> bool {
+/// The JSON-RPC error that a body is, whole and strictly.
+pub(super) fn error(call: &Call, body: &[u8]) -> Option<Fault> {
     let bounds = &call
         .authorized
         .bound()
@@ -149,7 +154,10 @@ pub(super) fn is_error(call: &Call, body: &[u8]) -> bool {
         .context()
         .snapshot
         .scan_bounds;
-    adapters::wire::read(body, bounds).is_ok_and(|message| message.class() == Class::Error)
+    let message = adapters::wire::read(body, bounds).ok()?;
+    let code = message.slice(Member::ErrorCode, body);
+    let code = code.and_then(|raw| std::str::from_utf8(raw).ok()?.parse().ok());
+    (message.class() == Class::Error).then(|| code.map_or(Fault::Other, Fault::Code))
 }
 
 // === impl Plain ===

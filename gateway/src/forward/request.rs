@@ -2,9 +2,10 @@
 //!
 //! Nothing a client sends to identify itself passes, nor anything hop-by-hop; what mirrors the body is made anew.
 
-use super::Call;
-use crate::ask::{Ask, Asked, Said, named};
+use super::{Call, meta};
+use crate::ask::{Ask, Asked, named};
 use crate::authorize::Authorized;
+use crate::pipeline::Outgoing;
 use crate::task::{Bound, Carrying, HOP};
 use adapters::upstream::Exchange;
 use adapters::wire::revision::Era;
@@ -18,23 +19,31 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method as Verb};
 const PASSED: [HeaderName; 5] = [
     ACCEPT,
     USER_AGENT,
-    HeaderName::from_static("traceparent"),
-    HeaderName::from_static("tracestate"),
+    TRACEPARENT,
+    TRACESTATE,
     HeaderName::from_static("mcp-protocol-version"),
 ];
+
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
 
 /// Makes the exchange of an authorized call.
 pub(super) fn exchange(call: &Call) -> Exchange {
     let asked = call.authorized.bound().asked();
     let hop = call.carrying.as_ref().map(Carrying::token);
+    let outgoing = call.outgoing.as_ref();
     let mut headers = headers(&call.authorized);
+    if let Some(outgoing) = outgoing {
+        trace(outgoing, asked, &mut headers);
+    }
     if let Some(value) = hop.and_then(|token| HeaderValue::from_str(token).ok()) {
         headers.insert(HeaderName::from_static(HOP), value);
     }
     Exchange {
         method: verb(asked.ask()),
         headers,
-        body: body(&call.authorized, hop),
+        body: body(&call.authorized, hop, outgoing),
     }
 }
 
@@ -46,7 +55,27 @@ fn verb(ask: &Ask) -> Verb {
     }
 }
 
-fn body(call: &Authorized, hop: Option<&str>) -> Bytes {
+/// The headers of the call's trace, in place of the caller's.
+fn trace(outgoing: &Outgoing, asked: &Asked, to: &mut HeaderMap) {
+    let text = |text: &str| HeaderValue::from_str(text).ok();
+    let from = &asked.context().headers;
+    let baggage = from.get(BAGGAGE).and_then(|value| value.to_str().ok());
+    let baggage = baggage.and_then(|inbound| outgoing.baggage.pass(inbound));
+    let context = &outgoing.context;
+    let state = context.state.as_deref();
+    for (name, value) in [
+        (TRACEPARENT, text(context.traceparent().as_str())),
+        (TRACESTATE, state.and_then(text)),
+        (BAGGAGE, baggage.as_deref().and_then(text)),
+    ] {
+        match value {
+            Some(value) => drop(to.insert(name, value)),
+            None => drop(to.remove(name)),
+        }
+    }
+}
+
+fn body(call: &Authorized, hop: Option<&str>, outgoing: Option<&Outgoing>) -> Bytes {
     let Some(said) = call.bound().asked().said() else {
         return Bytes::new();
     };
@@ -56,25 +85,9 @@ fn body(call: &Authorized, hop: Option<&str>) -> Bytes {
         .iter()
         .chain(call.cuts())
         .cloned()
-        .chain(hop.and_then(|token| hop_in(said, token)))
+        .chain(meta::edits(said, hop, outgoing))
         .collect();
     splice::apply(&said.body, edits)
-}
-
-/// The hop token as a `_meta` key; a message without `params` has it in the header alone.
-fn hop_in(said: &Said, token: &str) -> Option<Edit> {
-    let key = format!("\"dev.hopgate/hop\":{}", text::quote(token));
-    let (object, member) = match said.message.span(Member::Meta) {
-        Some(meta) => (meta, key),
-        None => (
-            said.message.span(Member::Params)?,
-            format!("\"_meta\":{{{key}}}"),
-        ),
-    };
-    let raw = object.of(&said.body);
-    let is_empty = raw.get(1..)?.trim_ascii_start().first() == Some(&b'}');
-    let comma = if is_empty { "" } else { "," };
-    Some(Edit::insert(object.inside(), format!("{member}{comma}")))
 }
 
 fn headers(call: &Authorized) -> HeaderMap {

@@ -2,6 +2,7 @@
 
 use super::Call;
 use crate::task::seal::Kind;
+use crate::task::state;
 use adapters::wire::answer::Handle;
 use adapters::wire::revision::Era;
 use adapters::wire::splice::{self, Edit};
@@ -12,12 +13,20 @@ use bytes::Bytes;
 pub(super) fn seal(call: &Call, digest: Option<&[u8]>, handle: Handle, own: &str) -> String {
     let bound = call.authorized.bound();
     let keys = &bound.asked().context().snapshot.keys;
-    let kind = match handle {
-        Handle::RequestState => Kind::State(digest.unwrap_or_default()),
-        Handle::Task => Kind::Task,
+    let sealed = match handle {
+        Handle::RequestState => {
+            let outgoing = call.outgoing.as_ref();
+            let sampled = outgoing.filter(|outgoing| outgoing.context.sampled);
+            let state = state::write(own, sampled.map(|outgoing| &outgoing.context));
+            keys.seal(
+                bound.owner(),
+                Kind::State(digest.unwrap_or_default()),
+                &state,
+            )
+        }
+        Handle::Task => keys.seal(bound.owner(), Kind::Task, own.as_bytes()),
     };
-    keys.seal(bound.owner(), kind, own.as_bytes())
-        .unwrap_or_default()
+    sealed.unwrap_or_default()
 }
 
 /// What a `requestState` in this call's answer is bound to.

@@ -21,7 +21,7 @@ pub(crate) use token::Tokens;
 pub(crate) use workload::Shown;
 
 use crate::audit::Ledger;
-use crate::pipeline::{Evidence, Inbound, Peer, Record, Refusal};
+use crate::pipeline::{Evidence, Inbound, Peer, Record, Refusal, Step};
 use crate::snapshot::Snapshot;
 use aws_lc_rs::digest::{SHA256, digest};
 use http::request::Parts;
@@ -283,6 +283,8 @@ impl Identified {
 }
 
 impl Evidence for Identified {
+    const STEP: Option<Step> = Some(Step::Identify);
+
     fn note(&self, record: &mut Record) {
         record.identify(&self.proven.caller);
     }

@@ -3,7 +3,7 @@
 //! This version counts open streams against `bounds.streams`; rates and budgets are a later room of this stage.
 
 use crate::authorize::Authorized;
-use crate::pipeline::{Evidence, Record, Refusal};
+use crate::pipeline::{Evidence, Record, Refusal, Step};
 use crate::telemetry::Metrics;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -97,6 +97,8 @@ impl Admitted {
 }
 
 impl Evidence for Admitted {
+    const STEP: Option<Step> = Some(Step::Admit);
+
     fn note(&self, record: &mut Record) {
         record.admitted = true;
     }

@@ -15,6 +15,8 @@ mod body;
 pub mod inbound;
 mod refusal;
 mod reply;
+mod spans;
+mod trace;
 mod trail;
 mod visit;
 
@@ -22,6 +24,8 @@ pub use body::{Body, Cut};
 pub use inbound::{Inbound, Peer};
 pub use refusal::{Denial, HeadFault, Refusal, UpstreamFault};
 pub(crate) use reply::{Asker, message};
+pub(crate) use spans::over;
+pub(crate) use trace::{Outgoing, Step};
 pub(crate) use trail::{Evidence, Trail};
 
 pub use crate::audit::Record;
@@ -32,10 +36,12 @@ use crate::forward::{Content, Forward, Forwarded, Shared};
 use crate::identity::{Hearing, Identified, Tokens};
 use crate::listener::{Door, Edge, Visit};
 use crate::snapshot::Snapshot;
+use crate::telemetry::Tracer;
 use crate::{ask, authorize, credentials, identity};
 use http::{HeaderName, Response};
 use std::net::IpAddr;
 use std::sync::Arc;
+use trace::Trace;
 
 /// The stages and what they remember between calls.
 #[derive(Debug)]
@@ -44,6 +50,7 @@ pub struct Pipeline {
     shared: Shared,
     tokens: Tokens,
     forward: Forward,
+    tracer: Arc<Tracer>,
 }
 
 /// Names the call in every answer: `hopgate` knows the rest under this id.
@@ -51,13 +58,14 @@ const CALL: HeaderName = HeaderName::from_static("hopgate-call");
 
 impl Pipeline {
     /// The stages over what they share.
-    pub(crate) fn new(ledger: Arc<Ledger>, shared: Shared) -> Self {
+    pub(crate) fn new(ledger: Arc<Ledger>, shared: Shared, tracer: Arc<Tracer>) -> Self {
         let forward = Forward::new(shared.clone());
         Self {
             ledger,
             shared,
             tokens: Tokens::default(),
             forward,
+            tracer,
         }
     }
 
@@ -67,6 +75,9 @@ impl Pipeline {
         let snapshot = self.shared.live.snapshot();
         let address = inbound.peer.address.ip();
         let mut trail = self.open(call, &snapshot, &inbound.server, address);
+        if let Some(trace) = trail.trace() {
+            trace.came(&inbound.head);
+        }
         let mut response = match self.read(inbound, snapshot, &mut trail).await {
             Ok(Reading::One(read)) => self.answer(read, trail).await,
             Ok(Reading::Batch(items)) => batch::answer(self, items, (call, address), trail).await,
@@ -102,8 +113,14 @@ impl Pipeline {
 
     /// The way of one call, from what is asked to what the server answers.
     async fn run(&self, read: Read, trail: &mut Trail) -> Result<Forwarded, Refusal> {
+        if let Some(trace) = trail.trace() {
+            trace.hear(read.asked());
+        }
         let asked = trail.step(ask::check(read, &self.shared.mirrors))?;
         let bound = trail.step(self.shared.tasks.bind(asked))?;
+        if let Some(trace) = trail.trace() {
+            trace.bind(&bound);
+        }
         let mut judged = authorize::judge(&bound);
         trail.amend(|record| judged.tell(record));
         let authorized = authorize::authorize(bound, judged, &self.shared.tasks).await;
@@ -111,7 +128,8 @@ impl Pipeline {
         let admitted = trail.step(self.shared.limits.admit(authorized))?;
         let credentialed = trail.step(credentials::attach(admitted))?;
         let recorded = trail.intend(credentialed).await?;
-        trail.step(self.forward.send(recorded).await)
+        let outgoing = trail.trace().and_then(Trace::send);
+        trail.step(self.forward.send(recorded, outgoing).await)
     }
 
     fn hearing(&self) -> Hearing<'_> {
@@ -126,6 +144,7 @@ impl Pipeline {
         Trail::open(
             Record::begin(call, digest, Arc::clone(server), address),
             Arc::clone(&self.ledger),
+            &self.tracer,
         )
     }
 }
@@ -133,6 +152,7 @@ impl Pipeline {
 /// Gives a call its answer: the record first, then what the caller sees of it.
 async fn deliver(forwarded: Forwarded, asker: &Asker, mut trail: Trail) -> Response<Body> {
     let (head, content) = forwarded.into_parts();
+    trail.amend(|record| record.status = Some(head.status.as_u16()));
     let body = match content {
         Content::Whole(whole) => {
             let body = Body::chunks(whole.chunks);
@@ -155,9 +175,13 @@ async fn deliver(forwarded: Forwarded, asker: &Asker, mut trail: Trail) -> Respo
 
 /// Ends a call early: the record first, then what the caller sees of it.
 async fn refuse(refusal: &Refusal, asker: &Asker, mut trail: Trail) -> Response<Body> {
-    trail.amend(|record| record.refuse(refusal));
+    let answer = reply::refuse(refusal, asker);
+    trail.amend(|record| {
+        record.refuse(refusal);
+        record.status = Some(answer.status().as_u16());
+    });
     match trail.close(refusal.ending()).await {
-        Ok(()) => reply::refuse(refusal, asker),
+        Ok(()) => answer,
         Err(unrecorded) => reply::refuse(&unrecorded, asker),
     }
 }

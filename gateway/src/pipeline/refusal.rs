@@ -5,8 +5,10 @@
 use crate::audit::Ending;
 use crate::identity::Challenge;
 use crate::listener::BodyFault;
+use crate::telemetry::fault::Fault;
 use crate::telemetry::metrics::Refused;
 use adapters::upstream::UpstreamError;
+use adapters::wire::Method;
 use adapters::wire::scan::Flaw;
 use std::borrow::Cow;
 use std::fmt;
@@ -177,6 +179,21 @@ impl Refusal {
         }
     }
 
+    /// What went wrong, as the caller is told it, and with the server.
+    pub(crate) fn faults(&self, method: Option<Method>) -> (Option<Fault>, Option<Fault>) {
+        let told = match self {
+            Self::Unasked(_) => None,
+            _ => Some(super::reply::fault(self, method)),
+        };
+        let upstream = match self {
+            Self::UpstreamFailed(fault) => Some(fault.fault()),
+            Self::TimedOut => Some(Fault::Timeout),
+            Self::TaskOver(_) => Some(Fault::Cancelled),
+            _ => None,
+        };
+        (told, upstream)
+    }
+
     /// How it ends the call.
     #[must_use]
     pub fn ending(&self) -> Ending {
@@ -236,6 +253,23 @@ impl Refusal {
             Self::Unrecorded => "the records cannot be written; the log says why".to_owned(),
             Self::UpstreamFailed(fault) => fault.to_string(),
             Self::TimedOut => "the call's deadline passed".to_owned(),
+        }
+    }
+}
+
+// === impl UpstreamFault ===
+
+impl UpstreamFault {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Exchange(UpstreamError::Broken(_)) => Fault::Broken,
+            Self::Exchange(_) => Fault::Connect,
+            Self::Late => Fault::Timeout,
+            Self::Status(_)
+            | Self::MediaType
+            | Self::Encoding
+            | Self::Answer(_)
+            | Self::TooLarge => Fault::Answer,
         }
     }
 }

@@ -5,6 +5,7 @@
 use super::body::Body;
 use super::refusal::{Denial, HeadFault, Refusal, UpstreamFault};
 use crate::listener::BodyFault;
+use crate::telemetry::fault::Fault;
 use adapters::upstream::UpstreamError;
 use adapters::wire::revision::{Era, Revision};
 use adapters::wire::{Method, code, text};
@@ -71,6 +72,14 @@ pub(crate) fn message(refusal: &Refusal, asker: &Asker) -> Option<Bytes> {
         return Some(tool_error(id, denial, asker.modern));
     }
     Some(error(&show(refusal, asker), Some(id)))
+}
+
+/// What went wrong, as the caller is told.
+pub(super) fn fault(refusal: &Refusal, method: Option<Method>) -> Fault {
+    match (refusal, method) {
+        (Refusal::Denied(_), Some(Method::ToolsCall)) => Fault::Tool,
+        _ => Fault::Code(show(refusal, &Asker::default()).code),
+    }
 }
 
 fn show(refusal: &Refusal, asker: &Asker) -> Shown {

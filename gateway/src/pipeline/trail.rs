@@ -4,12 +4,17 @@
 //! nothing after it runs; the trail's `Drop` then delivers the call as abandoned. It neither waits nor fails.
 
 use super::refusal::Refusal;
+use super::trace::{Step, Trace};
 use crate::audit::{Delivery, Ending, Ledger, Place, Record, Recorded};
 use crate::credentials::Credentialed;
+use crate::telemetry::Tracer;
 use std::sync::Arc;
 
 /// What a stage proved, in the words of the record.
 pub(crate) trait Evidence {
+    /// The stage, where it shows as a span of its own.
+    const STEP: Option<Step> = None;
+
     /// Adds this stage's facts to the record.
     fn note(&self, record: &mut Record);
 }
@@ -21,6 +26,8 @@ pub(crate) struct Trail {
     record: Option<Box<Record>>,
     /// Where its outcome will go.
     place: Option<Place>,
+    /// What is traced of it, where traces are kept.
+    trace: Option<Box<Trace>>,
     ledger: Arc<Ledger>,
 }
 
@@ -28,12 +35,18 @@ pub(crate) struct Trail {
 
 impl Trail {
     /// Opens the record of a call.
-    pub(crate) fn open(record: Record, ledger: Arc<Ledger>) -> Self {
+    pub(crate) fn open(record: Record, ledger: Arc<Ledger>, tracer: &Arc<Tracer>) -> Self {
         Self {
             record: Some(Box::new(record)),
             place: None,
+            trace: Trace::begin(tracer),
             ledger,
         }
+    }
+
+    /// What is traced of the call, where traces are kept.
+    pub(super) fn trace(&mut self) -> Option<&mut Trace> {
+        self.trace.as_deref_mut()
     }
 
     /// Takes the place of the outcome.
@@ -53,6 +66,9 @@ impl Trail {
 
     /// Notes what a stage proved, or why it ended the call.
     pub(crate) fn step<T: Evidence>(&mut self, result: Result<T, Refusal>) -> Result<T, Refusal> {
+        if let Some(trace) = &mut self.trace {
+            trace.step(T::STEP);
+        }
         if let Some(record) = &mut self.record {
             match &result {
                 Ok(evidence) => evidence.note(record),
@@ -115,10 +131,14 @@ impl Trail {
     /// Ends a request that became several calls, each with a trail of its own.
     pub(crate) fn divide(mut self) {
         self.record = None;
+        self.trace = None;
     }
 
     fn deliver(&mut self) -> Option<Delivery> {
         let record = self.record.take()?;
+        if let Some(trace) = self.trace.take() {
+            trace.end(&record);
+        }
         self.ledger.deliver(*record, self.place.take())
     }
 }

@@ -6,6 +6,7 @@
 use super::seal::KeyRing;
 use super::work::Task;
 use crate::audit::CallId;
+use crate::telemetry::trace::TraceContext;
 use aws_lc_rs::digest::{SHA256, digest};
 use dashmap::DashMap;
 use serde_json::{Value, json};
@@ -23,6 +24,8 @@ pub(crate) struct Chains {
 pub(crate) struct Hop {
     pub(crate) task: Arc<Task>,
     pub(crate) call: CallId,
+    /// Where the call stands in its trace: what the agent does next belongs there.
+    pub(crate) trace: Option<TraceContext>,
 }
 
 /// What a token stands for while its call is open.
@@ -66,7 +69,7 @@ impl Chains {
             "aud": public,
             "sub": **agent,
             "txn": task.txn().simple().to_string(),
-            "trace": task.trace().simple().to_string(),
+            "trace": trace(&hop),
             "jti": Uuid::now_v7().simple().to_string(),
             "iat": now,
             "exp": expires,
@@ -151,6 +154,14 @@ fn actors(task: &Task) -> Value {
         Value::Null => json!({ "sub": **agent }),
         before => json!({ "sub": **agent, "act": before }),
     })
+}
+
+/// The trace the chain goes on in.
+fn trace(hop: &Hop) -> String {
+    match &hop.trace {
+        Some(context) => context.trace_id.to_string(),
+        None => hop.task.trace().simple().to_string(),
+    }
 }
 
 fn print(token: &str) -> Option<[u8; 32]> {

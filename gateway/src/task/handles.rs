@@ -3,8 +3,10 @@
 //! The server gets its own bytes. A handle that was not sealed here, for this caller and server, ends the call.
 
 use super::seal::{Kind, Owner};
+use super::state;
 use crate::ask::{Asked, Said};
 use crate::pipeline::Refusal;
+use crate::telemetry::trace::TraceContext;
 use adapters::wire::revision::Era;
 use adapters::wire::splice::Edit;
 use adapters::wire::{Member, Method, Span, array, text};
@@ -18,6 +20,8 @@ pub(super) struct Opened {
     pub(super) edits: Vec<Edit>,
     /// `Mcp-Name` for the server, where it repeats a handle.
     pub(super) name: Option<String>,
+    /// Where the call stands whose `requestState` this is.
+    pub(super) resumed: Option<TraceContext>,
 }
 
 /// Opens every handle in the message.
@@ -36,8 +40,9 @@ pub(super) fn open(asked: &Asked) -> Result<Opened, Refusal> {
         && carries_state(said.method)
     {
         let digest = digest(said);
-        let edit = opener.open(span, Kind::State(&digest), "requestState")?;
-        opened.edits.push(edit.0);
+        let (edit, trace) = opener.open_state(span, &digest)?;
+        opened.edits.push(edit);
+        opened.resumed = trace;
     }
     if let Some(span) = said.message.span(Member::TaskId) {
         let (edit, own) = opener.open(span, Kind::Task, "taskId")?;
@@ -99,6 +104,26 @@ impl Opener<'_> {
         kind: Kind<'_>,
         which: &'static str,
     ) -> Result<(Edit, String), Refusal> {
+        let own = self.unseal(span, kind, which)?;
+        let own = String::from_utf8(own).map_err(|_| Refusal::HandleUnknown(which))?;
+        Ok((Edit::replace(span, text::quote(&own)), own))
+    }
+
+    /// A `requestState`, and where the call stands that it was given to.
+    fn open_state(
+        &self,
+        span: Span,
+        digest: &[u8],
+    ) -> Result<(Edit, Option<TraceContext>), Refusal> {
+        let which = "requestState";
+        let sealed = self.unseal(span, Kind::State(digest), which)?;
+        let unknown = || Refusal::HandleUnknown(which);
+        let (trace, own) = state::read(&sealed).ok_or_else(unknown)?;
+        let own = std::str::from_utf8(own).map_err(|_| unknown())?;
+        Ok((Edit::replace(span, text::quote(own)), trace))
+    }
+
+    fn unseal(&self, span: Span, kind: Kind<'_>, which: &'static str) -> Result<Vec<u8>, Refusal> {
         let context = self.asked.context();
         let raw = span.of(&self.said.body);
         let unknown = || Refusal::HandleUnknown(which);
@@ -109,12 +134,8 @@ impl Opener<'_> {
             principal: context.principal(),
             server: &context.name,
         };
-        let own = context
-            .snapshot
-            .keys
-            .open(owner, kind, &text::unescape(raw))
-            .ok_or_else(unknown)?;
-        let own = String::from_utf8(own).map_err(|_| unknown())?;
-        Ok((Edit::replace(span, text::quote(&own)), own))
+        let keys = &context.snapshot.keys;
+        keys.open(owner, kind, &text::unescape(raw))
+            .ok_or_else(unknown)
     }
 }

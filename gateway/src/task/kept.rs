@@ -106,6 +106,7 @@ impl Kept {
             users: self.users.into(),
             txn: self.txn,
             trace: self.trace,
+            root: OnceLock::new(),
             parent: self.parent,
             kind: self.kind,
             session: self.session,

@@ -13,6 +13,7 @@ mod labels;
 pub(crate) mod seal;
 mod session;
 mod sign;
+pub(crate) mod state;
 mod table;
 mod work;
 
@@ -25,11 +26,11 @@ pub(crate) use work::Task;
 pub(crate) use work::{Cause, Held, Terms};
 
 use crate::ask::{Ask, Asked, Context};
-use crate::audit::CallId;
 use crate::config::Deadlines;
 use crate::identity::now;
 use crate::pipeline::{Evidence, HeadFault, Record, Refusal};
 use crate::snapshot::Snapshot;
+use crate::telemetry::trace::TraceContext;
 use adapters::wire::Method;
 use adapters::wire::revision::{Era, Revision};
 use adapters::wire::splice::Edit;
@@ -45,7 +46,11 @@ pub(crate) struct Bound {
     /// Not idle while the request lives.
     task: Held,
     /// The call whose hop token it brought.
-    parent: Option<CallId>,
+    hop: Option<Hop>,
+    /// Whether it is the first call of its task.
+    first: bool,
+    /// Where the call stands whose `requestState` it brings back.
+    resumed: Option<TraceContext>,
     session: Option<BoundSession>,
     edits: Vec<Edit>,
     /// `Mcp-Name` for the server, where it repeats a handle.
@@ -108,11 +113,13 @@ impl Tasks {
         let last_event = last_event(&asked, session.as_ref())?;
         let opened = handles::open(&asked)?;
         let parent = self.parent(&asked, now())?;
-        let task = self.task(&asked, parent.as_ref(), session.as_ref())?;
+        let (task, first) = self.task(&asked, parent.as_ref(), session.as_ref())?;
         Ok(Bound {
             asked,
             task,
-            parent: parent.map(|hop| hop.call),
+            hop: parent,
+            first,
+            resumed: opened.resumed,
             session,
             edits: opened.edits,
             opened_name: opened.name,
@@ -169,7 +176,7 @@ impl Tasks {
         asked: &Asked,
         parent: Option<&Hop>,
         session: Option<&BoundSession>,
-    ) -> Result<Held, Refusal> {
+    ) -> Result<(Held, bool), Refusal> {
         let context = asked.context();
         let now = now();
         let terms = Terms::of(&context.snapshot.config.gateway.deadlines);
@@ -195,8 +202,8 @@ impl Tasks {
         if task.chain().is_empty() && context.snapshot.registry.requires_chain(agent) {
             return Err(Refusal::ChainMissing);
         }
-        task.call(&caller.proof, now);
-        Ok(task)
+        let first = task.call(&caller.proof, now);
+        Ok((task, first))
     }
 
     /// A task that is open and the caller's own. One that grew from another's is good with that one's hop token only.
@@ -353,6 +360,21 @@ impl Bound {
         &self.task
     }
 
+    /// The call whose hop token it brought.
+    pub(crate) fn hop(&self) -> Option<&Hop> {
+        self.hop.as_ref()
+    }
+
+    /// Whether it is the first call of its task.
+    pub(crate) fn is_first(&self) -> bool {
+        self.first
+    }
+
+    /// Where the call stands that this one takes up again.
+    pub(crate) fn resumed(&self) -> Option<&TraceContext> {
+        self.resumed.as_ref()
+    }
+
     /// The legacy session, where the request belongs to that era.
     pub(crate) fn session(&self) -> Option<&BoundSession> {
         self.session.as_ref()
@@ -393,6 +415,10 @@ impl Bound {
 impl Evidence for Bound {
     fn note(&self, record: &mut Record) {
         record.task = Some(Arc::clone(&self.task));
-        record.parent = self.parent;
+        record.parent = self.hop.as_ref().map(|hop| hop.call);
+        if record.revision.is_none() {
+            let session = self.session.as_ref();
+            record.revision = session.and_then(|session| session.memory.revision());
+        }
     }
 }

@@ -9,7 +9,7 @@ use dashmap::mapref::entry::Entry as Place;
 use std::collections::VecDeque;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use uuid::Uuid;
 
 /// All tasks of this process.
@@ -29,7 +29,12 @@ pub(crate) struct Table {
     most: AtomicUsize,
     /// Whether a crowd is being sent away.
     clearing: AtomicBool,
+    /// Told of each task that ends.
+    told: OnceLock<Told>,
 }
+
+/// Is told of a task that has ended.
+pub(crate) struct Told(Box<dyn Fn(&Task) + Send + Sync>);
 
 /// Whose task it is, and within what.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -61,6 +66,7 @@ impl Table {
             store,
             most: AtomicUsize::new(most),
             clearing: AtomicBool::new(false),
+            told: OnceLock::new(),
         };
         let now = now();
         let read = |(_, value): &Entry| Kept::read(value).map(|kept| kept.task(now));
@@ -80,6 +86,11 @@ impl Table {
         }
         table.sweep(now);
         table
+    }
+
+    /// Tells of each task that ends; the first to ask is told.
+    pub(crate) fn tell(&self, told: impl Fn(&Task) + Send + Sync + 'static) {
+        let _first = self.told.set(Told(Box::new(told)));
     }
 
     /// One task, open or lately ended.
@@ -171,6 +182,9 @@ impl Table {
             return;
         }
         tracing::debug!(task = %task.id, agent = %task.principal.agent, cause = cause.name(), "task ended");
+        if let Some(Told(told)) = self.told.get() {
+            told(task);
+        }
         // Among the past before it leaves the present, so that who asks finds it in one of them.
         self.bury(Arc::clone(task));
         self.tasks.remove(&task.id);
@@ -358,6 +372,12 @@ impl Table {
 
     fn past(&self) -> MutexGuard<'_, VecDeque<Arc<Task>>> {
         self.past.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Told {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Told")
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::labels::Labels;
 use crate::identity::{Caller, Principal, Proof, now};
+use crate::telemetry::trace::TraceContext;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -26,6 +27,8 @@ pub struct Task {
     pub(super) txn: Uuid,
     /// The chain's trace.
     pub(super) trace: Uuid,
+    /// Where its root span stands, once it has one.
+    pub(super) root: OnceLock<TraceContext>,
     pub(super) parent: Option<Uuid>,
     pub(super) kind: Kind,
     /// The digest of its legacy session's key.
@@ -147,6 +150,7 @@ impl Task {
             users: parent.map_or_else(Arc::default, |parent| parent.users_after()),
             txn: parent.map_or(id, |parent| parent.txn),
             trace: parent.map_or_else(Uuid::new_v4, |parent| parent.trace),
+            root: OnceLock::new(),
             parent: parent.map(|parent| parent.id),
             kind: if parent.is_some() && kind == Kind::Implicit {
                 Kind::Child
@@ -254,9 +258,9 @@ impl Task {
         })
     }
 
-    /// A call begins, with this proof: a newer one than any before moves the deadline.
-    pub(super) fn call(&self, proof: &Proof, now: u64) {
-        self.calls.fetch_add(1, Ordering::Relaxed);
+    /// A call begins, with this proof: a newer one than any before moves the deadline. Says whether it is the first.
+    pub(super) fn call(&self, proof: &Proof, now: u64) -> bool {
+        let first = self.calls.fetch_add(1, Ordering::Relaxed) == 0;
         let fresh = match proof.made {
             None => true,
             Some(made) => self.proven.fetch_max(made, Ordering::Relaxed) < made,
@@ -266,6 +270,27 @@ impl Task {
             self.deadline.fetch_max(deadline, Ordering::Relaxed);
         }
         self.changed.store(true, Ordering::Relaxed);
+        first
+    }
+
+    /// Where its root span stands; in the trace of its own where nothing was said before.
+    pub(crate) fn root(&self, otherwise: impl FnOnce(&Self) -> TraceContext) -> &TraceContext {
+        self.root.get_or_init(|| otherwise(self))
+    }
+
+    /// Where its root span stands, where it has one.
+    pub(crate) fn rooted(&self) -> Option<&TraceContext> {
+        self.root.get()
+    }
+
+    /// When it opened, in seconds.
+    pub(crate) fn opened(&self) -> u64 {
+        self.opened
+    }
+
+    /// Calls so far.
+    pub(crate) fn calls(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
     }
 
     /// Why it should end now, if it should.

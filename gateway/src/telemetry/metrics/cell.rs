@@ -26,9 +26,6 @@ pub struct Each<L, C> {
 /// One counter per value of a label.
 pub type Family<L> = Each<L, Count>;
 
-/// One gauge per value of a label.
-pub type Levels<L> = Each<L, Gauge>;
-
 // === impl Count ===
 
 impl Count {
@@ -110,29 +107,6 @@ impl<L: Label> Family<L> {
 
     pub(super) fn read(&self) -> Vec<Point> {
         self.points(|cell| Value::Whole(cell.total().try_into().unwrap_or(i64::MAX)))
-    }
-}
-
-impl<L: Label> Levels<L> {
-    /// Sets the value of one.
-    pub fn set(&self, label: L, value: i64) {
-        if let Some(cell) = self.cell(label) {
-            cell.set(value);
-        }
-    }
-
-    /// The value of one.
-    pub fn value(&self, label: L) -> i64 {
-        self.cell(label).map_or(0, Gauge::value)
-    }
-
-    pub(super) fn read(&self) -> Vec<Point> {
-        self.points(|cell| Value::Whole(cell.value()))
-    }
-
-    /// As `read`, of values kept in thousandths.
-    pub(super) fn read_thousandths(&self) -> Vec<Point> {
-        self.points(|cell| Value::thousandths(cell.value()))
     }
 }
 

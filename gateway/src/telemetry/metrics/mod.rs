@@ -15,7 +15,7 @@ mod server;
 mod tests;
 mod text;
 
-pub use cell::{Count, Each, Family, Gauge, Held, Levels};
+pub use cell::{Count, Each, Family, Gauge, Held};
 pub use duration::{Durations, Operation, Subject, Subjects, Target};
 pub use label::{Decided, Label, Log, Lost, Outcome, Refused, Reload, Shut, Way, Would};
 pub(crate) use name::OTHER;
@@ -79,11 +79,11 @@ pub struct Audit {
     /// Records written.
     pub written: Family<Log>,
     /// Records that wait to be written.
-    pub queue: Levels<Log>,
+    pub queue: Gauge,
     /// For how long the oldest of them has waited, in milliseconds.
-    pub lag: Levels<Log>,
+    pub lag: Gauge,
     /// Whether nothing can be written: 1, or 0.
-    pub failing: Levels<Log>,
+    pub failing: Gauge,
 }
 
 /// What became of spans and log lines.
@@ -255,19 +255,19 @@ impl Audit {
                 "hopgate.audit.queue",
                 GAUGE,
                 "Records that wait to be written.",
-                self.queue.read(),
+                Point::alone(Value::Whole(self.queue.value())),
             ),
             Reading::new(
                 "hopgate.audit.lag",
                 (Kind::Gauge, Unit::Seconds),
                 "How long the oldest record that waits has waited.",
-                self.lag.read_thousandths(),
+                Point::alone(Value::thousandths(self.lag.value())),
             ),
             Reading::new(
                 "hopgate.audit.failing",
                 GAUGE,
                 "Whether nothing can be written: calls are refused.",
-                self.failing.read(),
+                Point::alone(Value::Whole(self.failing.value())),
             ),
         ]
     }

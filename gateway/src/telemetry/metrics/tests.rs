@@ -21,7 +21,7 @@ fn every_line_is_prometheus_text() {
     let metrics = Metrics::default();
     metrics.calls.count(Outcome::Refused);
     metrics.bytes.add(Way::Out, 41);
-    metrics.audit.lag.set(Log::Calls, 1_500);
+    metrics.audit.lag.set(1_500);
     metrics.loaded("ab12", 1);
     let held = metrics.streams.hold();
     let text = metrics.render();
@@ -30,7 +30,7 @@ fn every_line_is_prometheus_text() {
         "hopgate_bytes_total{way=\"out\"} 41\n",
         "hopgate_streams 1\n",
         "hopgate_snapshot_info{digest=\"ab12\"} 1\n",
-        "hopgate_audit_lag_seconds{log=\"calls\"} 1.5\n",
+        "hopgate_audit_lag_seconds 1.5\n",
         "hopgate_spans_lost_total{reason=\"full\"} 0\n",
     ] {
         assert!(text.contains(line), "{line}:\n{text}");

@@ -67,3 +67,9 @@ pub const SNAPSHOT: &str = "hopgate.snapshot";
 pub const ENDING: &str = "hopgate.ending";
 /// How the gateway speaks MCP on that side, where the network attributes do not say: `streamable_http`, `sse`, `stdio`.
 pub const WAY: &str = "hopgate.transport";
+/// Why a task ended.
+pub const CAUSE: &str = "hopgate.cause";
+/// How many calls a task had.
+pub const CALLS: &str = "hopgate.calls";
+/// Seconds a task was open.
+pub const AGE: &str = "hopgate.age";
