@@ -73,16 +73,16 @@ fn an_untouched_folder_is_whole() {
     );
 }
 
-/// Every bit of every byte of every file, the checkpoints' included.
+/// Every byte of every file, the checkpoints' included; all eight bits of one line are flipped beside the chain.
 #[test]
-fn every_flipped_bit_is_found_and_its_record_named() {
+fn a_flip_in_any_byte_is_found_and_its_record_named() {
     let disk = written(50, true);
     for log in ["calls", CHECKPOINTS] {
         for (path, bytes) in files(&disk, log) {
             let places = places(&bytes);
             for (at, place) in places.iter().enumerate() {
                 for byte in place.clone() {
-                    // One bit of each byte, another for each neighbour: all bits of the alphabet, in a short time.
+                    // One bit of each byte, another in its neighbour.
                     let flip = 1 << (byte % 8);
                     disk.edit(&path, |bytes| bytes[byte] ^= flip);
                     let found = proof(&disk, log).bad;

@@ -22,6 +22,8 @@ struct Content {
     changes: Vec<Change>,
     /// Whether its name is on the platter.
     named: bool,
+    /// A sync of it has failed: until the machine starts anew, later ones succeed and bring nothing to the platter.
+    bad: bool,
 }
 
 #[derive(Debug, Default)]
@@ -88,6 +90,7 @@ impl Simulated {
             }
             content.cached = content.durable.clone();
             content.named = true;
+            content.bad = false;
         }
     }
 
@@ -226,10 +229,11 @@ impl Disk for Simulated {
             let lost = fails
                 && matches!(change, Change::Write(..))
                 && next(&mut state.random).is_multiple_of(2);
-            if !lost {
+            if !(lost || content.bad && matches!(change, Change::Write(..))) {
                 apply(&mut content.durable, &change);
             }
         }
+        content.bad |= fails;
         match fails {
             true => Err(io::Error::other("sync")),
             false => Ok(()),
