@@ -83,24 +83,7 @@ pub(super) async fn read(
             return Err((call, fault(flaw)));
         }
         if size > HELD && reader.released() {
-            let plain = Plain {
-                timer: Box::pin(sleep_until(call.deadline)),
-                over: Box::pin(
-                    call.authorized
-                        .bound()
-                        .task()
-                        .over()
-                        .clone()
-                        .cancelled_owned(),
-                ),
-                call,
-                body,
-                reader: Some(reader),
-                digest,
-                out: out.into(),
-                facts: None,
-                reason: None,
-            };
+            let plain = Plain::new(call, body, (reader, digest), out);
             return Ok(Content::Relay(Relay::Plain(Box::new(plain))));
         }
     }
@@ -163,6 +146,26 @@ pub(super) fn error(call: &Call, body: &[u8]) -> Option<Fault> {
 // === impl Plain ===
 
 impl Plain {
+    fn new(
+        call: Call,
+        body: ReplyBody,
+        (reader, digest): (Reader, Option<[u8; 32]>),
+        out: Vec<Bytes>,
+    ) -> Self {
+        let over = call.authorized.bound().task().over().clone();
+        Self {
+            timer: Box::pin(sleep_until(call.deadline)),
+            over: Box::pin(over.cancelled_owned()),
+            call,
+            body,
+            reader: Some(reader),
+            digest,
+            out: out.into(),
+            facts: None,
+            reason: None,
+        }
+    }
+
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cut>>> {
         loop {
             // The last chunk is given only when it is known to be the last: the outcome is recorded before it.

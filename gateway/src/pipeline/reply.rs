@@ -92,11 +92,7 @@ fn show(refusal: &Refusal, asker: &Asker) -> Shown {
         Refusal::ScopesMissing { .. } => at(StatusCode::FORBIDDEN, "Insufficient scope"),
         Refusal::ChainUnknown(_) => at(StatusCode::NOT_FOUND, "Chain not found"),
         Refusal::TaskUnknown => at(StatusCode::NOT_FOUND, "Task not found"),
-        Refusal::TasksFull => at(StatusCode::TOO_MANY_REQUESTS, "Too many open tasks"),
-        Refusal::Unkept | Refusal::Unrecorded => {
-            at(StatusCode::SERVICE_UNAVAILABLE, "Not available")
-        }
-        Refusal::Flooding => at(StatusCode::TOO_MANY_REQUESTS, "Too many requests"),
+        Refusal::Unkept | Refusal::Unrecorded => own(UNAVAILABLE, "Not available"),
         Refusal::TaskOver(_) => at(StatusCode::GONE, "The task has ended"),
         Refusal::ServerUnknown => at(StatusCode::NOT_FOUND, "Not found"),
         Refusal::SessionUnknown => at(StatusCode::NOT_FOUND, "Session not found"),
@@ -146,8 +142,10 @@ fn show(refusal: &Refusal, asker: &Asker) -> Shown {
         Refusal::ResourceUnknown(uri) => resource(uri, asker),
         Refusal::Denied(denial) => own(StatusCode::OK, &denial.message).with_code(-31_403),
         Refusal::ServerIsLegacy | Refusal::ServerIsModern => era(refusal),
-        Refusal::StreamsFull => at(StatusCode::TOO_MANY_REQUESTS, "Too many open streams"),
-        Refusal::Draining => at(StatusCode::SERVICE_UNAVAILABLE, "Shutting down"),
+        Refusal::TasksFull => busy("Too many open tasks"),
+        Refusal::StreamsFull => busy("Too many open streams"),
+        Refusal::Flooding => busy("Too many requests"),
+        Refusal::Draining => own(UNAVAILABLE, "Shutting down"),
         Refusal::UpstreamFailed(fault) => upstream(fault),
         Refusal::TimedOut => at(
             StatusCode::GATEWAY_TIMEOUT,
@@ -155,6 +153,12 @@ fn show(refusal: &Refusal, asker: &Asker) -> Shown {
         ),
         Refusal::Unasked(_) => at(StatusCode::ACCEPTED, ""),
     }
+}
+
+const UNAVAILABLE: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
+
+fn busy(message: &str) -> Shown {
+    own(StatusCode::TOO_MANY_REQUESTS, message)
 }
 
 /// A modern request without its required `_meta` is one with bad params; everything else is a bad request.

@@ -283,7 +283,7 @@ impl Outgoing {
     /// Whether the message gets this context: always where a span of the gateway's stands between, else only where
     /// the message brought another one.
     pub(crate) fn replaces(&self, brought: bool) -> bool {
-        self.context.sampled && self.fresh || brought && self.fresh
+        self.fresh && (self.context.sampled || brought)
     }
 }
 

@@ -40,7 +40,7 @@ async fn tasks(pipeline: &Pipeline, snapshot: &Snapshot, visit: Visit) -> Respon
     trail.amend(|record| {
         record.method = Some(format!("{} /tasks", visit.head.method).into());
         if let Place::Tasks(Some(id)) = &visit.place {
-            record.target = Some(id.clone().into());
+            record.target = Some(id.clone());
         }
     });
     let served = served(pipeline, snapshot, visit, &mut trail).await;

@@ -4,12 +4,14 @@
 //! A call's task is the first of: the one it names; the one its hop token opens under the task of the agent that called
 //! it; that of its legacy session; its principal's implicit one. Trace ids never choose a task.
 
+mod bound;
 mod chain;
 mod desk;
 mod handles;
 mod kept;
 pub(crate) mod keys;
 mod labels;
+mod own;
 pub(crate) mod seal;
 mod session;
 mod sign;
@@ -17,6 +19,7 @@ pub(crate) mod state;
 mod table;
 mod work;
 
+pub(crate) use bound::{Bound, BoundSession};
 pub(crate) use chain::{Carrying, Chains, Hop};
 pub(crate) use desk::{Unopened, Wish, spoken_for};
 pub(crate) use handles::digest;
@@ -28,46 +31,13 @@ pub(crate) use work::{Cause, Held, Terms};
 use crate::ask::{Ask, Asked, Context};
 use crate::config::Deadlines;
 use crate::identity::now;
-use crate::pipeline::{Evidence, HeadFault, Record, Refusal};
+use crate::pipeline::{HeadFault, Refusal};
 use crate::snapshot::Snapshot;
-use crate::telemetry::trace::TraceContext;
-use adapters::wire::Method;
 use adapters::wire::revision::{Era, Revision};
-use adapters::wire::splice::Edit;
 use http::{HeaderMap, HeaderValue};
 use seal::{Kind, Owner};
 use std::sync::Arc;
 use uuid::Uuid;
-
-/// A request whose task and session are known. Made only by [`Tasks::bind`].
-#[derive(Debug)]
-pub(crate) struct Bound {
-    asked: Asked,
-    /// Not idle while the request lives.
-    task: Held,
-    /// The call whose hop token it brought.
-    hop: Option<Hop>,
-    /// Whether it is the first call of its task.
-    first: bool,
-    /// Where the call stands whose `requestState` it brings back.
-    resumed: Option<TraceContext>,
-    session: Option<BoundSession>,
-    edits: Vec<Edit>,
-    /// `Mcp-Name` for the server, where it repeats a handle.
-    opened_name: Option<String>,
-    /// `Last-Event-ID` for the server.
-    last_event: Option<HeaderValue>,
-}
-
-/// The legacy session of a request.
-#[derive(Debug, Clone)]
-pub(crate) struct BoundSession {
-    /// What this process remembers of it.
-    pub(crate) memory: Arc<Session>,
-    /// The server's own id; none for a server that gave none.
-    pub(crate) upstream_id: Option<HeaderValue>,
-    key: Arc<[u8]>,
-}
 
 /// Tasks, chains and sessions of this process.
 #[derive(Debug)]
@@ -343,82 +313,6 @@ impl Terms {
             purpose: None,
             life: deadlines.task,
             idle: deadlines.idle,
-        }
-    }
-}
-
-// === impl Bound ===
-
-impl Bound {
-    /// What is asked.
-    pub(crate) fn asked(&self) -> &Asked {
-        &self.asked
-    }
-
-    /// The task it belongs to.
-    pub(crate) fn task(&self) -> &Arc<Task> {
-        &self.task
-    }
-
-    /// The call whose hop token it brought.
-    pub(crate) fn hop(&self) -> Option<&Hop> {
-        self.hop.as_ref()
-    }
-
-    /// Whether it is the first call of its task.
-    pub(crate) fn is_first(&self) -> bool {
-        self.first
-    }
-
-    /// Where the call stands that this one takes up again.
-    pub(crate) fn resumed(&self) -> Option<&TraceContext> {
-        self.resumed.as_ref()
-    }
-
-    /// The legacy session, where the request belongs to that era.
-    pub(crate) fn session(&self) -> Option<&BoundSession> {
-        self.session.as_ref()
-    }
-
-    /// What opening its handles changes in the body.
-    pub(crate) fn edits(&self) -> &[Edit] {
-        &self.edits
-    }
-
-    /// `Mcp-Name` for the server, where it repeats a handle.
-    pub(crate) fn opened_name(&self) -> Option<&str> {
-        self.opened_name.as_deref()
-    }
-
-    /// `Last-Event-ID` for the server.
-    pub(crate) fn last_event(&self) -> Option<&HeaderValue> {
-        self.last_event.as_ref()
-    }
-
-    /// Whose handles the answer's must be sealed for.
-    pub(crate) fn owner(&self) -> Owner<'_> {
-        let context = self.asked.context();
-        Owner {
-            principal: context.principal(),
-            server: &context.name,
-        }
-    }
-
-    /// Whether the request opens a legacy session.
-    pub(crate) fn initializes(&self) -> bool {
-        self.asked
-            .said()
-            .is_some_and(|said| said.method == Some(Method::Initialize))
-    }
-}
-
-impl Evidence for Bound {
-    fn note(&self, record: &mut Record) {
-        record.task = Some(Arc::clone(&self.task));
-        record.parent = self.hop.as_ref().map(|hop| hop.call);
-        if record.revision.is_none() {
-            let session = self.session.as_ref();
-            record.revision = session.and_then(|session| session.memory.revision());
         }
     }
 }

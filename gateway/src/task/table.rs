@@ -1,6 +1,7 @@
 //! All tasks: found by id, by whose they are, by session; swept when due; kept through restarts.
 
 use super::kept::Kept;
+use super::own::{Own, Told};
 use super::work::{Cause, Held, Kind, Task, Terms};
 use crate::identity::{Caller, Principal, now};
 use adapters::state::{Durable, Entry};
@@ -31,17 +32,6 @@ pub(crate) struct Table {
     clearing: AtomicBool,
     /// Told of each task that ends.
     told: OnceLock<Told>,
-}
-
-/// Is told of a task that has ended.
-pub(crate) struct Told(Box<dyn Fn(&Task) + Send + Sync>);
-
-/// Whose task it is, and within what.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Own {
-    principal: Arc<Principal>,
-    parent: Option<Uuid>,
-    actors: Arc<[Arc<str>]>,
 }
 
 /// How many tasks one principal may have opened on purpose: a crowd of one must not send others away.
@@ -372,25 +362,6 @@ impl Table {
 
     fn past(&self) -> MutexGuard<'_, VecDeque<Arc<Task>>> {
         self.past.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl std::fmt::Debug for Told {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Told")
-    }
-}
-
-// === impl Own ===
-
-impl Own {
-    fn of(task: &Task) -> Self {
-        let before = task.chain.len().saturating_sub(task.actors);
-        Self {
-            principal: Arc::clone(&task.principal),
-            parent: task.parent,
-            actors: task.chain.get(before..).unwrap_or_default().into(),
-        }
     }
 }
 

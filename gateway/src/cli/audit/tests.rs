@@ -70,7 +70,8 @@ impl World {
                 .text("call", call)
                 .text("decision", "allow")
                 .texts("rules", ["all may"]);
-            let place = journal.intend(vec![intent, decision]).await.unwrap();
+            let place = journal.place().unwrap();
+            journal.write(vec![intent, decision]).await.unwrap();
             let mut outcome = Line::new(Log::Calls, "outcome");
             outcome
                 .text("call", call)
