@@ -84,15 +84,12 @@ pub fn house(
         tasks: Arc::clone(&tasks),
         mirrors: Arc::default(),
         limits: Arc::new(Limits::new(Arc::clone(&metrics))),
+        ledger: Arc::clone(&ledger),
         draining: drain.begun().clone(),
     };
     tokio::spawn(sweep(shared.clone(), Arc::clone(&metrics)));
     tokio::spawn(tick(Arc::clone(&ledger)));
-    let door = Arc::new(Pipeline::new(
-        Arc::clone(&ledger),
-        shared,
-        Arc::clone(&tracer),
-    ));
+    let door = Arc::new(Pipeline::new(shared, Arc::clone(&tracer)));
     Ok(House {
         live,
         door,

@@ -25,6 +25,7 @@ pub(crate) use refusals::{Refusals, Source};
 use crate::credentials::Credentialed;
 use crate::identity::now;
 use crate::pipeline::{Evidence, Refusal};
+use crate::task::Task;
 use crate::telemetry::Metrics;
 use crate::telemetry::fault::Side;
 use crate::telemetry::metrics::{self, Operation, Outcome, Target};
@@ -125,6 +126,21 @@ impl Ledger {
         self.write(entry::opened(record))
             .await
             .map_err(|_| Refusal::Unrecorded)
+    }
+
+    /// Puts on record whether a server may ask something of its client. Cannot wait; what is not queued may not be asked.
+    ///
+    /// # Errors
+    ///
+    /// While nothing can be written.
+    pub(crate) fn asks(
+        &self,
+        call: (CallId, &Task),
+        snapshot: &str,
+        method: &'static str,
+        decided: &Decided,
+    ) -> Result<(), Unwritten> {
+        self.queue(entry::client(call, snapshot, method, decided))
     }
 
     /// Writes what is not part of a call's way.

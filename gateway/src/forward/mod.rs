@@ -18,7 +18,7 @@ pub(crate) use era::{Eras, Speaks};
 pub(crate) use relay::{End, Relay};
 
 use crate::ask::{Ask, Mirrors};
-use crate::audit::{CallId, Ending, Listed, Recorded};
+use crate::audit::{CallId, Ending, Ledger, Listed, Recorded};
 use crate::authorize::Authorized;
 use crate::identity::now as seconds;
 use crate::limit::{Limits, Slot};
@@ -69,6 +69,7 @@ pub(crate) struct Shared {
     pub(crate) tasks: Arc<Tasks>,
     pub(crate) mirrors: Arc<Mirrors>,
     pub(crate) limits: Arc<Limits>,
+    pub(crate) ledger: Arc<Ledger>,
     /// Streams end properly when the gateway shuts down.
     pub(crate) draining: CancellationToken,
 }
@@ -76,6 +77,7 @@ pub(crate) struct Shared {
 /// An authorized call on its way: what the relays need of it until the last byte.
 #[derive(Debug)]
 pub(crate) struct Call {
+    pub(crate) number: CallId,
     pub(crate) authorized: Authorized,
     pub(crate) slot: Option<Slot>,
     pub(crate) deadline: Instant,
@@ -207,6 +209,7 @@ impl Call {
             carry(&authorized, (hop, agent), shared, (begun, limit))
         });
         Self {
+            number: id,
             deadline: now + limit,
             carrying,
             outgoing,
@@ -222,6 +225,12 @@ impl Call {
         (said.class() == Class::Request)
             .then(|| said.id())
             .flatten()
+    }
+
+    /// Where its own span stands, where it has one.
+    pub(crate) fn traced(&self) -> Option<&Outgoing> {
+        let outgoing = self.outgoing.as_ref();
+        outgoing.filter(|outgoing| outgoing.context.sampled)
     }
 
     /// What it asks.

@@ -31,7 +31,7 @@ pub(crate) use trail::{Evidence, Trail};
 pub use crate::audit::Record;
 
 use crate::ask::{Read, Reading};
-use crate::audit::{CallId, Ledger};
+use crate::audit::CallId;
 use crate::forward::{Content, Forward, Forwarded, Shared};
 use crate::identity::{Hearing, Identified, Tokens};
 use crate::listener::{Door, Edge, Visit};
@@ -46,7 +46,6 @@ use trace::Trace;
 /// The stages and what they remember between calls.
 #[derive(Debug)]
 pub struct Pipeline {
-    ledger: Arc<Ledger>,
     shared: Shared,
     tokens: Tokens,
     forward: Forward,
@@ -58,10 +57,9 @@ const CALL: HeaderName = HeaderName::from_static("hopgate-call");
 
 impl Pipeline {
     /// The stages over what they share.
-    pub(crate) fn new(ledger: Arc<Ledger>, shared: Shared, tracer: Arc<Tracer>) -> Self {
+    pub(crate) fn new(shared: Shared, tracer: Arc<Tracer>) -> Self {
         let forward = Forward::new(shared.clone());
         Self {
-            ledger,
             shared,
             tokens: Tokens::default(),
             forward,
@@ -135,7 +133,7 @@ impl Pipeline {
     fn hearing(&self) -> Hearing<'_> {
         Hearing {
             tokens: &self.tokens,
-            ledger: &self.ledger,
+            ledger: &self.shared.ledger,
         }
     }
 
@@ -143,7 +141,7 @@ impl Pipeline {
         let digest = Arc::clone(&snapshot.config.digest);
         Trail::open(
             Record::begin(call, digest, Arc::clone(server), address),
-            Arc::clone(&self.ledger),
+            Arc::clone(&self.shared.ledger),
             &self.tracer,
         )
     }

@@ -103,11 +103,20 @@ impl Trail {
     /// # Errors
     ///
     /// [`Refusal::Unrecorded`].
-    pub(crate) async fn opened(&self) -> Result<(), Refusal> {
-        match &self.record {
-            Some(record) => self.ledger.opened(record).await,
-            None => Err(Refusal::Unrecorded),
+    pub(crate) async fn opened(&mut self) -> Result<(), Refusal> {
+        let Some(record) = &mut self.record else {
+            return Err(Refusal::Unrecorded);
+        };
+        self.ledger.opened(record).await?;
+        // A span that lasts as long as a stream that only listens would be seen when nobody asks any more.
+        if record.listens()
+            && let Some(trace) = self.trace.take()
+        {
+            let ending = std::mem::replace(&mut record.ending, Ending::Answered);
+            trace.end(record);
+            record.ending = ending;
         }
+        Ok(())
     }
 
     /// Delivers the outcome; what the caller may see waits for it.
