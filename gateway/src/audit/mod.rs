@@ -203,9 +203,10 @@ impl Ledger {
         self.journal.close(last).await
     }
 
-    /// Whether a record is written by itself: what was admitted always is.
+    /// Whether a record is written by itself: what was admitted, or answered, always is.
     fn alone(&self, record: &Record) -> bool {
-        if record.admitted || record.intended {
+        let answered = matches!(record.ending, Ending::Answered | Ending::ServerError(_));
+        if record.admitted || record.intended || answered {
             return true;
         }
         let source = match &record.principal {

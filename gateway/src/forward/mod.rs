@@ -20,6 +20,7 @@ pub(crate) use relay::{End, Relay};
 use crate::ask::{Ask, Mirrors};
 use crate::audit::{CallId, Ending, Ledger, Listed, Recorded};
 use crate::authorize::Authorized;
+use crate::credentials::Credentialed;
 use crate::identity::now as seconds;
 use crate::limit::{Limits, Slot};
 use crate::live::Live;
@@ -103,6 +104,20 @@ impl Forward {
         Self { shared }
     }
 
+    /// Lets a call go on that there is a point in sending: nothing is intended that will not be.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Draining`] for a stream; the refusals of an era the server does not speak.
+    pub(crate) fn ready(&self, call: Credentialed) -> Result<Credentialed, Refusal> {
+        let authorized = call.authorized();
+        if self.shared.draining.is_cancelled() && authorized.opens_stream() {
+            return Err(Refusal::Draining);
+        }
+        era_allows(authorized)?;
+        Ok(call)
+    }
+
     /// Sends a recorded call and reads the head of its answer.
     ///
     /// # Errors
@@ -115,10 +130,6 @@ impl Forward {
     ) -> Result<Forwarded, Refusal> {
         let id = recorded.call();
         let (authorized, slot) = recorded.into_credentialed().into_admitted().into_parts();
-        if self.shared.draining.is_cancelled() && authorized.opens_stream() {
-            return Err(Refusal::Draining);
-        }
-        era_allows(&authorized)?;
         let call = Call::new((id, outgoing), (authorized, slot), &self.shared);
         let exchange = request::exchange(&call);
         call.opened();

@@ -119,7 +119,7 @@ impl Trace {
         let name = Cow::Owned(format!("{verb} {route}"));
         let status = record.status.map(i64::from);
         Span::new(SpanKind::Server, name, &stand.http, self.began)
-            .called_from(&stand.parent)
+            .called_from(&stand.asked_by)
             .with("http.request.method", verb.to_owned())
             .with("url.path", route)
             .with_some("http.response.status_code", status)
