@@ -3,6 +3,8 @@
 mod batches;
 mod books;
 mod crashes;
+mod disk;
+mod floods;
 mod number;
 mod order;
 
