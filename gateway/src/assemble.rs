@@ -1,10 +1,12 @@
 //! Builds the gateway from its configuration: the only place that makes adapters.
 
-use crate::audit::{self, Change, Journal, Ledger, Record, Signer, event};
+mod records;
+
+use crate::audit::{Change, Ledger, Record, event};
 use crate::cli::serve::House;
 use crate::config::{
-    Config, Durability, HttpUpstream as Http, Identity as Proof, OwnCertificate,
-    Server as Settings, Signal, Upstream as Behind,
+    Config, HttpUpstream as Http, Identity as Proof, OwnCertificate, Server as Settings,
+    Upstream as Behind,
 };
 use crate::forward::{Eras, Shared};
 use crate::identity::sources::{Issuer, Mesh};
@@ -16,8 +18,7 @@ use crate::pipeline::Pipeline;
 use crate::snapshot::{Server, Snapshot};
 use crate::task::{Table, Tasks};
 use crate::telemetry::metrics::Servers;
-use crate::telemetry::{Collectors, Metrics, Outlets, Tracer};
-use adapters::collector::{self, Collector};
+use crate::telemetry::{Metrics, Outlets, Tracer};
 use adapters::egress::Identity;
 use adapters::state::{Durable, Entry};
 use adapters::upstream::Upstream;
@@ -33,8 +34,6 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{interval, timeout};
 
-/// Requests on one HTTP/2 connection.
-const STREAMS_MOST: usize = 100;
 /// How often tasks that are due are looked for.
 const SWEEP: Duration = Duration::from_secs(2);
 /// In how many of these rounds once sessions are looked at.
@@ -58,7 +57,7 @@ pub fn house(
 ) -> Result<House<Snapshot, Pipeline>, String> {
     let metrics = Arc::new(Metrics::default());
     let drain = Drain::default();
-    let tracer = collectors(&config)
+    let tracer = records::collectors(&config)
         .and_then(|made| Tracer::start(&config.telemetry, made, &metrics, outlets))?;
     let tracer = Arc::new(tracer);
     let store = store(&config)?;
@@ -68,7 +67,8 @@ pub fn house(
     let tasks = Arc::new(Tasks::new(table));
     let first = snapshot(config, None, &metrics.servers)?;
     tasks.review(&first);
-    let ledger = Arc::new(ledger(&first, &metrics, tap)?);
+    let ledger = records::ledger(&first, (&metrics, &tracer), tap)?;
+    let ledger = Arc::new(ledger);
     let (file, counted) = (file.to_owned(), Arc::clone(&metrics));
     let live = Arc::new(Live::new(
         first,
@@ -113,6 +113,7 @@ fn following(
         settle: Box::new(move |now| {
             tasks.review(now);
             told.bound(now.config.audit.refusals);
+            told.follow(Arc::clone(&now.keys));
             metrics
                 .servers
                 .keep(|server| now.servers.contains_key(server));
@@ -132,40 +133,6 @@ fn following(
     }
 }
 
-/// The records, with the start of the gateway as the first of this process.
-fn ledger(
-    first: &Snapshot,
-    metrics: &Arc<Metrics>,
-    tap: Option<UnboundedSender<Record>>,
-) -> Result<Ledger, String> {
-    let config = &first.config;
-    let folder = config.gateway.data_dir.join("audit");
-    let signer = Signer::new(Arc::clone(&first.keys))?;
-    let journal = Journal::open(&folder, journal_settings(config), signer)?;
-    let ledger = Ledger::new(journal, Arc::clone(metrics), tap);
-    ledger.bound(config.audit.refusals);
-    let lines = event::started(&config.digest, &config.files, &first.keys);
-    let queued = ledger.queue(lines);
-    queued.map_err(|why| format!("{}: {why}", folder.display()))?;
-    Ok(ledger)
-}
-
-fn journal_settings(config: &Config) -> audit::Settings {
-    let bounds = &config.gateway.bounds;
-    // One place for each request that may be open, and one for each stream.
-    let places = bounds.connections.saturating_mul(STREAMS_MOST) + bounds.streams;
-    audit::Settings {
-        durability: match config.audit.durability {
-            Durability::Process => audit::Durability::Process,
-            Durability::Power => audit::Durability::Power,
-        },
-        capacity: u32::try_from(places).unwrap_or(u32::MAX >> 3),
-        segment_bytes: config.audit.segment,
-        segment_age: config.audit.age,
-        ..audit::Settings::default()
-    }
-}
-
 /// What the records need once a second.
 async fn tick(ledger: Arc<Ledger>) {
     let mut seconds = interval(Duration::from_secs(1));
@@ -173,33 +140,6 @@ async fn tick(ledger: Arc<Ledger>) {
         seconds.tick().await;
         ledger.tick();
     }
-}
-
-/// Where telemetry goes.
-fn collectors(config: &Config) -> Result<Collectors, String> {
-    let gateway = &config.gateway;
-    let made = |signal| {
-        let target = config.telemetry.target(signal);
-        let settings = target.map(|target| collector::Settings {
-            url: target.url.clone(),
-            protocol: target.protocol,
-            headers: target.headers.clone(),
-            roots: gateway.ca.iter().chain(&target.ca).cloned().collect(),
-            identity: target.client_cert.as_ref().map(|pair| Identity {
-                cert: pair.cert.clone(),
-                key: pair.key.clone(),
-            }),
-            allow_private: [gateway.allow_private.as_slice(), &target.allow_private].concat(),
-            timeout: target.timeout,
-        });
-        let made = settings.map(|settings| Collector::new(&settings));
-        made.transpose().map_err(|why| format!("telemetry: {why}"))
-    };
-    Ok(Collectors {
-        traces: made(Signal::Traces)?,
-        metrics: made(Signal::Metrics)?,
-        logs: made(Signal::Logs)?,
-    })
 }
 
 /// The file that tasks are kept in.

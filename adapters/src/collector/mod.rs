@@ -1,4 +1,5 @@
-//! The way to a telemetry collector: one OTLP message per exchange, over gRPC or HTTP, bounded in time.
+//! The way to a telemetry collector: one OTLP message per exchange, over gRPC or HTTP, bounded in time. A JSON document
+//! goes the same way to whoever takes one.
 //!
 //! It neither queues nor repeats; messages come encoded, so that a repetition costs no second encoding. What the
 //! collector says never reaches a log: only which kind of failure it was.
@@ -35,7 +36,7 @@ const IDLE: Duration = Duration::from_secs(90);
 pub struct Settings {
     /// The whole URL for HTTP, scheme and authority for gRPC.
     pub url: url::Url,
-    /// Which of the two.
+    /// Which of them.
     pub protocol: Protocol,
     /// Sent with every message.
     pub headers: Vec<(HeaderName, Secret)>,
@@ -56,6 +57,8 @@ pub enum Protocol {
     Grpc,
     /// OTLP over HTTP, in protobuf.
     Http,
+    /// A JSON document as the body of a POST, for whoever takes one.
+    Json,
 }
 
 /// The value of a header, which nobody may print.
@@ -72,6 +75,7 @@ pub enum Secret {
 pub struct Collector {
     client: Transport,
     uri: Uri,
+    place: String,
     headers: Vec<(HeaderName, Secret)>,
     timeout: Duration,
 }
@@ -79,7 +83,8 @@ pub struct Collector {
 #[derive(Debug)]
 enum Transport {
     Grpc(Box<Client<Connector, tonic::body::Body>>),
-    Http(Box<Client<Connector, Full<Bytes>>>),
+    /// With the type of what is posted.
+    Http(Box<Client<Connector, Full<Bytes>>>, HeaderValue),
 }
 
 /// Why a message did not arrive. Holds no byte of the collector.
@@ -118,14 +123,28 @@ impl Collector {
             .pool_max_idle_per_host(1);
         let client = match settings.protocol {
             Protocol::Grpc => Transport::Grpc(Box::new(builder.http2_only(true).build(connector))),
-            Protocol::Http => Transport::Http(Box::new(builder.build(connector))),
+            Protocol::Http => {
+                let kind = HeaderValue::from_static("application/x-protobuf");
+                Transport::Http(Box::new(builder.build(connector)), kind)
+            }
+            Protocol::Json => {
+                let kind = HeaderValue::from_static("application/json");
+                Transport::Http(Box::new(builder.build(connector)), kind)
+            }
         };
         Ok(Self {
             client,
             uri,
+            place: settings.url.origin().ascii_serialization(),
             headers: settings.headers.clone(),
             timeout: settings.timeout,
         })
+    }
+
+    /// Where it is, for people: scheme, host and port.
+    #[must_use]
+    pub fn place(&self) -> &str {
+        &self.place
     }
 
     /// Sends one encoded message, and returns the encoded answer. `method` is the path of the gRPC method.
@@ -138,7 +157,7 @@ impl Collector {
         let sent = async {
             match &self.client {
                 Transport::Grpc(client) => self.call(client, headers, (method, message)).await,
-                Transport::Http(client) => self.post(client, headers, message).await,
+                Transport::Http(client, kind) => self.post(client, headers, (kind, message)).await,
             }
         };
         match timeout(self.timeout, sent).await {
@@ -177,17 +196,14 @@ impl Collector {
         &self,
         client: &Client<Connector, Full<Bytes>>,
         headers: HeaderMap,
-        message: Bytes,
+        (kind, message): (&HeaderValue, Bytes),
     ) -> Result<Bytes, SendError> {
         let mut request = Request::post(self.uri.clone())
             .body(Full::new(message))
             .map_err(|why| SendError::lasting(&why.to_string()))?;
         *request.headers_mut() = headers;
         let own = request.headers_mut();
-        own.insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static("application/x-protobuf"),
-        );
+        own.insert(CONTENT_TYPE, kind.clone());
         own.insert(USER_AGENT, HeaderValue::from_static("hopgate"));
         let answer = client
             .request(request)

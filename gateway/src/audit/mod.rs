@@ -9,9 +9,11 @@ mod entry;
 pub(crate) mod event;
 pub(crate) mod journal;
 mod log;
+mod lost;
 pub(crate) mod reader;
 mod record;
 mod refusals;
+pub(crate) mod shipping;
 
 pub use record::{CallId, Ending, Record};
 
@@ -19,6 +21,7 @@ pub(crate) use event::{Change, Deed};
 pub(crate) use journal::{
     Delivery, Durability, Journal, Lines, Place, Settings, Signer, Unwritten,
 };
+pub(crate) use lost::Reach;
 pub(crate) use record::{Arguments, Decided, Listed};
 pub(crate) use refusals::{Refusals, Source};
 
@@ -26,11 +29,14 @@ use crate::credentials::Credentialed;
 use crate::identity::now;
 use crate::pipeline::{Evidence, Refusal};
 use crate::task::Task;
+use crate::task::seal::KeyRing;
 use crate::telemetry::Metrics;
 use crate::telemetry::fault::Side;
 use crate::telemetry::metrics::{self, Operation, Outcome, Target};
 use adapters::wire::Method;
+use shipping::Backlog;
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::mpsc::UnboundedSender;
@@ -51,6 +57,8 @@ pub struct Ledger {
     /// Refusals of one source recorded one by one in a second.
     alone: AtomicU32,
     metrics: Arc<Metrics>,
+    /// Checkpoints that go to another host.
+    shipping: Option<Arc<Backlog>>,
     /// The demo reads along.
     tap: Option<UnboundedSender<Record>>,
 }
@@ -69,13 +77,24 @@ impl Ledger {
             refusals: Refusals::default(),
             alone: AtomicU32::new(0),
             metrics,
+            shipping: None,
             tap,
         }
+    }
+
+    /// At the end waits for these checkpoints to be sent.
+    pub(crate) fn shipping(self, shipping: Option<Arc<Backlog>>) -> Self {
+        Self { shipping, ..self }
     }
 
     /// Sets how many refusals of one source are recorded one by one in a second.
     pub(crate) fn bound(&self, alone: u32) {
         self.alone.store(alone, Ordering::Relaxed);
+    }
+
+    /// Signs checkpoints with the first key of this ring from here on.
+    pub(crate) fn follow(&self, ring: Arc<KeyRing>) {
+        self.journal.follow(ring);
     }
 
     /// A place for the outcome of a call that begins.
@@ -186,6 +205,36 @@ impl Ledger {
         delivery
     }
 
+    /// Puts on record how those calls ended that the last process left open. Nothing else is written before.
+    ///
+    /// # Errors
+    ///
+    /// While nothing can be written.
+    pub(crate) fn recover(&self, folder: &Path, reach: Reach) -> Result<(), Unwritten> {
+        let found = match lost::find(folder, reach) {
+            Ok(found) => found,
+            Err(why) => {
+                tracing::error!(
+                    "calls that were cut off get no outcome: the records cannot be read back: {why}"
+                );
+                return Ok(());
+            }
+        };
+        if found.short {
+            tracing::warn!(
+                bytes = reach.bytes,
+                "calls that were cut off were looked for in the newest records only"
+            );
+        }
+        if !found.calls.is_empty() {
+            tracing::warn!(
+                calls = found.calls.len(),
+                "calls were cut off by the end of the last process: recorded as lost"
+            );
+        }
+        lost::outcomes(&found.calls).try_for_each(|lines| self.queue(lines))
+    }
+
     /// What is done once a second: records how many refusals were not recorded one by one in those before, and measures
     /// the journal.
     pub(crate) fn tick(&self) {
@@ -194,13 +243,17 @@ impl Ledger {
             .told(now(), |line| self.queue(vec![line]).is_ok());
     }
 
-    /// Everything written, and sealed by a last checkpoint.
+    /// Everything written, sealed by a last checkpoint, and that sent where it is to be kept.
     ///
     /// # Errors
     ///
     /// What cannot be written in time.
     pub(crate) async fn close(&self, last: Lines) -> Result<(), Unwritten> {
-        self.journal.close(last).await
+        let closed = self.journal.close(last).await;
+        if let Some(shipping) = &self.shipping {
+            shipping.close().await;
+        }
+        closed
     }
 
     /// Whether a record is written by itself: what was admitted, or answered, always is.

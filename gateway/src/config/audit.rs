@@ -1,6 +1,9 @@
 //! `[audit]`: how the records are kept.
 
-use super::keys::{DURATION_KEY, SIZE_KEY};
+use super::Target;
+use super::form::URL;
+use super::keys::{DURATION_KEY, FILES, NETWORKS, PAIR, SIZE_KEY};
+use super::telemetry::HEADERS;
 use std::time::Duration;
 
 use policy::shape::{Choice, Key, Shape};
@@ -18,6 +21,10 @@ pub struct Audit {
     pub segment: u64,
     /// How old a file grows before the next one begins.
     pub age: Duration,
+    /// Whether every record is copied to the collector of telemetry.
+    pub otlp: bool,
+    /// Where checkpoints are sent.
+    pub checkpoints: Option<Target>,
 }
 
 /// What a record must survive before the call goes on.
@@ -42,6 +49,42 @@ pub enum Arguments {
     None,
 }
 
+const CHECKPOINTS: &[Key] = &[
+    Key::new(
+        "url",
+        Shape::Text(URL),
+        "Who takes them: each is the body of a POST.",
+    )
+    .required(),
+    Key::new(
+        "headers",
+        HEADERS,
+        "Sent with each; read from a file or a variable.",
+    ),
+    Key::new(
+        "timeout",
+        DURATION_KEY,
+        "For one of them, connecting included.",
+    )
+    .default("\"10s\""),
+    Key::new(
+        "ca",
+        FILES,
+        "PEM files of roots beside the system's and the gateway's.",
+    ),
+    Key::new(
+        "client_cert",
+        Shape::Table(PAIR),
+        "The certificate the gateway shows.",
+    ),
+    Key::new(
+        "allow_private",
+        NETWORKS,
+        "Networks the receiver may be in though they are not public.",
+    )
+    .default("[]"),
+];
+
 /// The keys of the table.
 pub(super) const AUDIT: &[Key] = &[
     Key::new(
@@ -64,6 +107,8 @@ pub(super) const AUDIT: &[Key] = &[
     .default("10"),
     Key::new("segment", SIZE_KEY, "How large a file of records grows before the next one begins.").default("\"64MiB\""),
     Key::new("age", DURATION_KEY, "How old a file of records grows before the next one begins.").default("\"24h\""),
+    Key::new("otlp", Shape::Bool, "Whether every record is copied to the collector of `[telemetry]`.").default("false"),
+    Key::new("checkpoints", Shape::Table(CHECKPOINTS), "Where checkpoints are sent, so that they are kept on another host."),
 ];
 
 impl Default for Audit {
@@ -74,6 +119,8 @@ impl Default for Audit {
             refusals: 10,
             segment: 64 << 20,
             age: Duration::from_secs(24 * 60 * 60),
+            otlp: false,
+            checkpoints: None,
         }
     }
 }

@@ -248,10 +248,14 @@ impl Default for Deadlines {
 #[must_use]
 pub fn restart_needed(now: &Config, next: &Config) -> Vec<String> {
     let durability = now.audit.durability != next.audit.durability;
-    let telemetry = now.telemetry != next.telemetry;
+    let otlp = now.audit.otlp != next.audit.otlp;
+    let checkpoints = now.audit.checkpoints != next.audit.checkpoints;
+    let telemetry = now.telemetry != next.telemetry && !otlp;
     let (now, next) = (&now.gateway, &next.gateway);
     let fixed = [
         ("`audit.durability`", durability),
+        ("`audit.otlp`", otlp),
+        ("`audit.checkpoints`", checkpoints),
         ("`listen`", now.listen != next.listen),
         ("`admin`", now.admin != next.admin),
         ("`data_dir`", now.data_dir != next.data_dir),

@@ -7,6 +7,7 @@
 use super::chain::{Hash, Head, ZERO, hex_text, unhex};
 use super::line::{Stamp, quoted};
 use crate::task::seal::KeyRing;
+use arc_swap::ArcSwap;
 use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -21,14 +22,11 @@ const PURPOSE: &[u8] = b"hopgate checkpoint 1\n";
 /// What follows what is signed.
 const KEY: &str = r#","key":""#;
 
-/// Signs checkpoints.
+/// Signs checkpoints with the first key of the ring in force. Its clones are the same signer.
+#[derive(Clone)]
 pub(crate) struct Signer {
-    key: String,
-    sign: Box<Sign>,
+    ring: Arc<ArcSwap<KeyRing>>,
 }
-
-/// The signature over these bytes, in base64url.
-type Sign = dyn Fn(&[u8]) -> Option<String> + Send;
 
 /// Public keys, by name.
 #[derive(Debug, Default)]
@@ -54,9 +52,14 @@ impl Signer {
     ///
     /// A ring without keys.
     pub(crate) fn new(ring: Arc<KeyRing>) -> Result<Self, String> {
-        let key = ring.signing().ok_or("no key signs checkpoints")?.to_owned();
-        let sign = Box::new(move |bytes: &[u8]| ring.sign_bytes(bytes));
-        Ok(Self { key, sign })
+        ring.signing().ok_or("no key signs checkpoints")?;
+        let ring = Arc::new(ArcSwap::new(ring));
+        Ok(Self { ring })
+    }
+
+    /// From here on the first key of this ring signs.
+    pub(super) fn follow(&self, ring: Arc<KeyRing>) {
+        self.ring.store(ring);
     }
 
     /// The open line of a checkpoint.
@@ -79,9 +82,10 @@ impl Signer {
             ));
         }
         text.push_str(&format!(r#"}},"prev":"{}""#, hex_text(prev)));
-        let signature = (self.sign)(&[PURPOSE, text.as_bytes()].concat())?;
+        let ring = self.ring.load();
+        let signature = ring.sign_bytes(&[PURPOSE, text.as_bytes()].concat())?;
         text.push_str(r#","key":"#);
-        quoted(&mut text, &self.key);
+        quoted(&mut text, ring.signing()?);
         text.push_str(&format!(r#","signature":"{signature}""#));
         Some(text)
     }
@@ -89,7 +93,7 @@ impl Signer {
 
 impl fmt::Debug for Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Signer").field(&self.key).finish()
+        f.debug_tuple("Signer").field(&self.ring.load()).finish()
     }
 }
 

@@ -32,13 +32,14 @@ mod writer;
 
 pub(crate) use checkpoint::{Keys, Signer};
 pub(crate) use disk::{Disk, Folder};
-pub(crate) use line::{Line, Lines};
+pub(crate) use line::{Line, Lines, Stamp};
 pub(crate) use promise::Unwritten;
 pub(crate) use proof::Proof;
 pub(crate) use segment::{name, number};
 pub(crate) use settings::{Durability, Settings};
 pub(crate) use status::Health;
 
+use crate::task::seal::KeyRing;
 use promise::{Promise, Waiting, promise};
 use status::Status;
 use std::future::Future;
@@ -75,6 +76,7 @@ pub(crate) struct Journal {
     /// One for each message that waits or may come; the queue itself has no end.
     places: Arc<Semaphore>,
     status: Arc<Status>,
+    signer: Signer,
     capacity: u32,
     limit: Duration,
 }
@@ -138,13 +140,15 @@ impl Journal {
         let status = Arc::new(Status::new());
         let (limit, capacity) = (settings.limit, settings.capacity);
         let now = Moment::now();
-        let writer = Writer::open(disk, (settings, signer), Arc::clone(&status), now)?;
+        let parts = (settings, signer.clone());
+        let writer = Writer::open(disk, parts, Arc::clone(&status), now)?;
         let (queue, messages) = unbounded_channel();
         thread::start(writer, messages, Arc::clone(&status))?;
         Ok(Self {
             queue,
             places: Arc::new(Semaphore::new(capacity as usize)),
             status,
+            signer,
             capacity,
             limit,
         })
@@ -217,6 +221,11 @@ impl Journal {
         waiting
             .settled(Instant::now() + self.limit * PATIENCE)
             .await
+    }
+
+    /// Checkpoints are signed with the first key of this ring from here on.
+    pub(crate) fn follow(&self, ring: Arc<KeyRing>) {
+        self.signer.follow(ring);
     }
 
     /// How it is.

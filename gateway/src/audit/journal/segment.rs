@@ -261,6 +261,11 @@ impl<D: Disk> Segment<D> {
         !self.staged.is_empty()
     }
 
+    /// The lines that are staged, ended as they will stand in the file.
+    pub(super) fn staged(&self) -> &[u8] {
+        &self.staged
+    }
+
     /// Whether the last batch failed here.
     pub(super) fn has_failed(&self) -> bool {
         self.failed

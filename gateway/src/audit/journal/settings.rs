@@ -33,10 +33,15 @@ pub(crate) struct Settings {
     pub(crate) retry: Duration,
     /// Gets each checkpoint, as it stands in its log, to carry it off the host.
     pub(crate) on_checkpoint: Option<Carry>,
+    /// Gets every line of every log, as it stands there, once it counts.
+    pub(crate) on_written: Option<Copying>,
 }
 
 /// Takes a checkpoint off the host. Called by the thread that writes: it must not wait.
 pub(crate) type Carry = Box<dyn Fn(&str) + Send>;
+
+/// Copies whole lines of a log, which is named first. Called by the thread that writes: it must not wait.
+pub(crate) type Copying = Box<dyn Fn(&'static str, &[u8]) + Send>;
 
 // === impl Settings ===
 
@@ -52,6 +57,7 @@ impl Default for Settings {
             checkpoint_age: Duration::from_secs(10),
             retry: Duration::from_millis(250),
             on_checkpoint: None,
+            on_written: None,
         }
     }
 }

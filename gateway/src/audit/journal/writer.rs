@@ -221,7 +221,7 @@ impl<D: Disk> Writer<D> {
     /// Writes and syncs what is staged; then it counts.
     fn flush(&mut self) -> io::Result<()> {
         let segments = self.logs.iter_mut().chain([&mut self.checkpoints]);
-        write_all(segments, &mut self.disk, self.settings.durability.syncs())
+        write_all(segments, &mut self.disk, &self.settings)
     }
 
     fn done(&mut self, entries: &mut Vec<Entry>, now: Moment) {
@@ -349,8 +349,9 @@ impl<D: Disk> Writer<D> {
 fn write_all<'a, D: Disk + 'a>(
     segments: impl Iterator<Item = &'a mut Segment<D>>,
     disk: &mut D,
-    syncs: bool,
+    settings: &Settings,
 ) -> io::Result<()> {
+    let syncs = settings.durability.syncs();
     let mut staged: Vec<_> = segments.filter(|segment| segment.is_staged()).collect();
     for segment in &mut staged {
         segment.write(disk)?;
@@ -359,6 +360,9 @@ fn write_all<'a, D: Disk + 'a>(
         segment.sync(disk)?;
     }
     for segment in staged {
+        if let Some(copy) = &settings.on_written {
+            copy(segment.log(), segment.staged());
+        }
         segment.commit();
     }
     Ok(())

@@ -1,11 +1,11 @@
 //! `[audit]` from the tree.
 
 use crate::config::audit::{Arguments, Audit, Durability};
-use crate::config::form;
+use crate::config::{Target, form};
 use policy::document::{Datum, Table};
 
 /// What the table says, with the defaults for what it does not.
-pub(super) fn audit(table: Option<&Table>) -> Audit {
+pub(super) fn audit(table: Option<&Table>, checkpoints: Option<Target>) -> Audit {
     let otherwise = Audit::default();
     let Some(table) = table else {
         return otherwise;
@@ -31,5 +31,7 @@ pub(super) fn audit(table: Option<&Table>) -> Audit {
             .text("age")
             .and_then(form::duration)
             .unwrap_or(otherwise.age),
+        otlp: table.value("otlp").map(|value| &value.datum) == Some(&Datum::Bool(true)),
+        checkpoints,
     }
 }

@@ -67,7 +67,7 @@ impl<'a> Resolver<'a> {
         Some(Config {
             gateway,
             log: Log { json },
-            audit: audit::audit(self.root.table("audit")),
+            audit: audit::audit(self.root.table("audit"), self.checkpoints()),
             telemetry: self.telemetry(),
             identities,
             agents,

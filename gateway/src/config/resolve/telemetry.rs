@@ -1,4 +1,5 @@
-//! `[telemetry]`: the collectors the file names, or else the environment, and which calls get spans.
+//! `[telemetry]`: the collectors the file names, or else the environment, and which calls get spans. Also who else is
+//! sent what the gateway says of itself: checkpoints of `[audit]`.
 
 use super::Resolver;
 use super::values::{networks, texts};
@@ -24,7 +25,12 @@ impl Resolver<'_> {
         let interval = self.noted(environment.interval()).flatten();
         let own = table.text("metrics").and_then(form::duration);
         telemetry.interval = own.or(interval).unwrap_or(telemetry.interval);
+        let audit = self.root.table("audit");
+        let copied = audit.and_then(|audit| audit.value("otlp"));
+        let copied = copied.filter(|value| value.datum == Datum::Bool(true));
         if environment.disabled() {
+            let why = "OTEL_SDK_DISABLED: records are copied to no collector";
+            telemetry.ignored.extend(copied.map(|_| why.to_owned()));
             return telemetry;
         }
         let logs = table
@@ -40,27 +46,57 @@ impl Resolver<'_> {
             if !wanted {
                 continue;
             }
-            let target = match &named {
-                Some(named) => Some(aimed(named, signal)),
-                None if table.get("otlp").is_some() => None,
-                None => self.noted(environment.target(signal)).flatten(),
-            };
+            let target = self.target(&environment, signal, named.as_ref());
             match signal {
                 Signal::Traces => telemetry.traces = target,
                 Signal::Metrics => telemetry.metrics = target,
                 Signal::Logs => telemetry.logs = target,
             }
         }
-        if let Some(value) = table.value("logs").filter(|_| logs == Some(true))
-            && telemetry.logs.is_none()
-            && table.get("otlp").is_none()
-        {
-            let message = "`logs` go to no collector";
-            let one = Diagnostic::error(Code::Conflict, value.span, message);
-            self.diagnostics
-                .push(one.help("name one: `otlp = { endpoint = \"http://127.0.0.1:4317\" }`"));
+        if copied.is_some() {
+            telemetry.records = self.target(&environment, Signal::Logs, named.as_ref());
+        }
+        let logged = table.value("logs").filter(|_| logs == Some(true));
+        let aimless = [
+            (logged, &telemetry.logs, "`logs` go to no collector"),
+            (
+                copied,
+                &telemetry.records,
+                "`otlp` copies records to no collector",
+            ),
+        ];
+        for (value, target, message) in aimless {
+            // A collector that is named wrongly was reported as such.
+            if let Some(value) = value.filter(|_| target.is_none() && table.get("otlp").is_none()) {
+                let one = Diagnostic::error(Code::Conflict, value.span, message);
+                self.diagnostics.push(one.help(
+                    "name one: `otlp = { endpoint = \"http://127.0.0.1:4317\" }` in `[telemetry]`",
+                ));
+            }
         }
         telemetry
+    }
+
+    /// Where a signal goes: as the file says, or else the environment.
+    fn target(
+        &mut self,
+        environment: &Environment,
+        signal: Signal,
+        named: Option<&Target>,
+    ) -> Option<Target> {
+        let table = self.root.table("telemetry");
+        match named {
+            Some(named) => Some(aimed(named, signal)),
+            None if table.is_some_and(|table| table.get("otlp").is_some()) => None,
+            None => self.noted(environment.target(signal)).flatten(),
+        }
+    }
+
+    /// `[audit] checkpoints`.
+    pub(super) fn checkpoints(&mut self) -> Option<Target> {
+        let table = self.root.table("audit")?.table("checkpoints")?;
+        let url = form::url(table.text("url")?).ok()?;
+        Some(self.addressed(table, (url, Protocol::Json)))
     }
 
     fn otlp(&mut self, entry: &Entry) -> Option<Target> {
@@ -77,6 +113,11 @@ impl Resolver<'_> {
             self.diagnostics
                 .push(one.help("take the path out, or write `protocol = \"http\"`"));
         }
+        Some(self.addressed(table, (url, protocol)))
+    }
+
+    /// How whoever listens at a URL is spoken to.
+    fn addressed(&mut self, table: &Table, (url, protocol): (url::Url, Protocol)) -> Target {
         let headers = table.table("headers").into_iter().flat_map(Table::iter);
         let headers = headers
             .filter_map(|(name, entry)| {
@@ -85,7 +126,7 @@ impl Resolver<'_> {
             })
             .collect();
         let timeout = table.text("timeout").and_then(form::duration);
-        Some(Target {
+        Target {
             url,
             protocol,
             headers,
@@ -93,7 +134,7 @@ impl Resolver<'_> {
             client_cert: table.get("client_cert").and_then(|entry| self.pair(entry)),
             allow_private: networks(table.items("allow_private")),
             timeout: timeout.unwrap_or(TIMEOUT),
-        })
+        }
     }
 
     /// The value of a header, by reference.

@@ -127,7 +127,7 @@ impl Environment {
             // Somebody who asks for OTLP by name means the standard's own address.
             (None, None) if self.wants(signal) == Ok(Some(true)) => match protocol {
                 Protocol::Grpc => (GENERIC, "http://localhost:4317", false),
-                Protocol::Http => (GENERIC, "http://localhost:4318", false),
+                Protocol::Http | Protocol::Json => (GENERIC, "http://localhost:4318", false),
             },
             (None, None) => return Ok(None),
         };

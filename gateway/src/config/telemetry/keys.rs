@@ -22,6 +22,9 @@ const HEADER: Form = Form {
     },
 };
 
+/// Headers by name, their values by reference.
+pub(in crate::config) const HEADERS: Shape = Shape::Secrets(HEADER);
+
 /// A key of W3C baggage.
 const BAGGAGE: Form = Form {
     name: "a key of baggage",
@@ -50,7 +53,7 @@ const OTLP: &[Key] = &[
     .default("\"grpc\""),
     Key::new(
         "headers",
-        Shape::Secrets(HEADER),
+        HEADERS,
         "Sent with every message; each is read from a file or a variable.",
     ),
     Key::new(

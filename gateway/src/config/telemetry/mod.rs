@@ -4,7 +4,7 @@ mod environment;
 mod keys;
 
 pub(super) use environment::Environment;
-pub(super) use keys::TELEMETRY;
+pub(super) use keys::{HEADERS, TELEMETRY};
 
 use adapters::collector::{Protocol, Secret};
 use http::HeaderName;
@@ -27,6 +27,8 @@ pub struct Telemetry {
     pub metrics: Option<Target>,
     /// Where log lines go, beside standard error.
     pub logs: Option<Target>,
+    /// Where records of audit are copied to.
+    pub records: Option<Target>,
     /// Which calls get spans.
     pub sample: Sample,
     /// Keys of inbound baggage that are passed on.
@@ -39,12 +41,12 @@ pub struct Telemetry {
     pub ignored: Vec<String>,
 }
 
-/// One signal's collector.
+/// Who is sent something, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// The whole URL for HTTP, scheme and authority for gRPC.
     pub url: url::Url,
-    /// Which of the two.
+    /// Which of them.
     pub protocol: Protocol,
     /// Sent with every message.
     pub headers: Vec<(HeaderName, Secret)>,
@@ -112,6 +114,7 @@ impl Default for Telemetry {
             traces: None,
             metrics: None,
             logs: None,
+            records: None,
             sample: Sample::default(),
             baggage: Vec::new(),
             interval: INTERVAL,

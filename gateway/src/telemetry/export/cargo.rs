@@ -10,6 +10,7 @@ use opentelemetry_proto::tonic::collector::logs::v1::{
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
+use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
 use opentelemetry_proto::transform::logs::tonic::group_logs_by_resource_and_scope;
 use opentelemetry_proto::transform::trace::tonic::group_spans_by_resource_and_scope;
@@ -43,6 +44,10 @@ pub(super) struct Readings {
 impl Speaker {
     pub(super) fn new(resource: &Resource) -> Self {
         Self(resource.into())
+    }
+
+    pub(super) fn attributes(&self) -> Vec<KeyValue> {
+        self.0.attributes.0.clone()
     }
 }
 
@@ -107,16 +112,16 @@ impl Readings {
             began: nanos(self.began),
             read: nanos(SystemTime::now()),
         };
-        let speaker = self.speaker.0.attributes.0.clone();
+        let speaker = self.speaker.attributes();
         bytes(&otlp::message(metrics.read(), speaker, period))
     }
 }
 
-fn bytes(message: &impl prost::Message) -> Bytes {
+pub(super) fn bytes(message: &impl prost::Message) -> Bytes {
     Bytes::from(message.encode_to_vec())
 }
 
-fn nanos(at: SystemTime) -> u64 {
+pub(super) fn nanos(at: SystemTime) -> u64 {
     let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -25,11 +25,11 @@ pub(super) type Ask = oneshot::Sender<()>;
 /// Where one signal goes, and how that went so far.
 #[derive(Debug)]
 pub(super) struct Wire {
-    pub(super) signal: Signal,
-    pub(super) collector: Collector,
-    /// For the log: scheme, host and port.
-    pub(super) place: String,
-    pub(super) failing: bool,
+    signal: Signal,
+    /// For the log: what is sent.
+    called: &'static str,
+    collector: Collector,
+    failing: bool,
 }
 
 /// How items of a signal become messages, and are counted.
@@ -50,10 +50,10 @@ pub(super) trait Cargo: Send + Sync + 'static {
 /// A lane of what waits in a queue.
 #[derive(Debug)]
 pub(super) struct Lane<C: Cargo> {
-    pub(super) wire: Wire,
-    pub(super) queue: Arc<Queue<C::Item>>,
-    pub(super) cargo: C,
-    pub(super) metrics: Arc<Metrics>,
+    wire: Wire,
+    queue: Arc<Queue<C::Item>>,
+    cargo: C,
+    metrics: Arc<Metrics>,
 }
 
 /// A message, with how many it carries and how often it was sent.
@@ -67,6 +67,20 @@ struct Pending {
 // === impl Wire ===
 
 impl Wire {
+    pub(super) fn new(signal: Signal, collector: Collector) -> Self {
+        Self {
+            signal,
+            called: signal.name(),
+            collector,
+            failing: false,
+        }
+    }
+
+    /// What it carries has a name of its own.
+    pub(super) fn called(self, called: &'static str) -> Self {
+        Self { called, ..self }
+    }
+
     fn method(&self) -> &'static str {
         match self.signal {
             Signal::Traces => "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
@@ -77,13 +91,13 @@ impl Wire {
 
     pub(super) async fn send(&mut self, message: Bytes) -> Result<Bytes, SendError> {
         let sent = self.collector.send(self.method(), message).await;
-        let (signal, place) = (self.signal.name(), &self.place);
+        let (called, place) = (self.called, self.collector.place());
         match &sent {
             Ok(_) if self.failing => {
-                tracing::info!("{signal} reach the collector at {place} again")
+                tracing::info!("{called} reach the collector at {place} again")
             }
             Err(why) if !self.failing => {
-                tracing::warn!("{signal} do not reach the collector at {place}: {why}");
+                tracing::warn!("{called} do not reach the collector at {place}: {why}");
             }
             _ => {}
         }
@@ -95,6 +109,20 @@ impl Wire {
 // === impl Lane ===
 
 impl<C: Cargo> Lane<C> {
+    pub(super) fn new(
+        wire: Wire,
+        queue: Arc<Queue<C::Item>>,
+        cargo: C,
+        metrics: &Arc<Metrics>,
+    ) -> Self {
+        Self {
+            wire,
+            queue,
+            cargo,
+            metrics: Arc::clone(metrics),
+        }
+    }
+
     /// Until nobody can ask any more.
     pub(super) async fn run(mut self, mut asks: mpsc::Receiver<Ask>) {
         let mut pending = None;

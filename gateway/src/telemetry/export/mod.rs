@@ -1,13 +1,15 @@
-//! The exporter: one thread of its own that sends spans, metrics and log lines to a collector, whatever state the
-//! collector is in. Calls only put spans into a queue.
+//! The exporter: one thread of its own that sends spans, metrics, log lines and copies of records to a collector,
+//! whatever state the collector is in. Calls only put spans into a queue.
 
 mod cargo;
 mod lane;
 mod queue;
+mod records;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use queue::Queue;
+pub(crate) use records::Copies;
 
 use super::bridge::Sink;
 use super::metrics::Metrics;
@@ -19,6 +21,7 @@ use lane::{Ask, Lane, Wire};
 use opentelemetry::KeyValue;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SpanData;
+use records::Records;
 use std::fmt::Display;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -35,6 +38,7 @@ pub struct Tracer {
     /// Which baggage is passed on.
     pub baggage: Baggage,
     spans: Option<Arc<Queue<SpanData>>>,
+    records: Option<Copies>,
     tap: Option<UnboundedSender<SpanData>>,
     asks: Asks,
 }
@@ -54,11 +58,12 @@ pub(crate) struct Collectors {
     pub(crate) traces: Option<Collector>,
     pub(crate) metrics: Option<Collector>,
     pub(crate) logs: Option<Collector>,
+    pub(crate) records: Option<Collector>,
 }
 
 #[derive(Debug, Default)]
 struct Asks {
-    /// Spans and log lines.
+    /// Spans, log lines and records.
     first: Vec<mpsc::Sender<Ask>>,
     /// Metrics, which count the others.
     then: Option<mpsc::Sender<Ask>>,
@@ -74,6 +79,7 @@ impl Tracer {
             sampler: Sampler::never(),
             baggage: Baggage::default(),
             spans: None,
+            records: None,
             tap: None,
             asks: Asks::default(),
         }
@@ -104,34 +110,28 @@ impl Tracer {
         if let Some(collector) = collectors.traces {
             let queue = Arc::<Queue<SpanData>>::default();
             tracer.spans = Some(Arc::clone(&queue));
-            lanes.spans = Some((
-                Lane {
-                    wire: wire(Signal::Traces, collector, settings),
-                    queue,
-                    cargo: Spans(speaker()),
-                    metrics: Arc::clone(metrics),
-                },
-                asks.first(),
-            ));
+            let wire = Wire::new(Signal::Traces, collector);
+            let lane = Lane::new(wire, queue, Spans(speaker()), metrics);
+            lanes.spans = Some((lane, asks.first()));
         }
         if let (Some(collector), Some(queue)) = (collectors.logs, outlets.lines) {
-            let queue = queue.into_lines();
-            lanes.lines = Some((
-                Lane {
-                    wire: wire(Signal::Logs, collector, settings),
-                    queue,
-                    cargo: Lines(speaker()),
-                    metrics: Arc::clone(metrics),
-                },
-                asks.first(),
-            ));
+            let wire = Wire::new(Signal::Logs, collector);
+            let lane = Lane::new(wire, queue.into_lines(), Lines(speaker()), metrics);
+            lanes.lines = Some((lane, asks.first()));
+        }
+        if let Some(collector) = collectors.records {
+            let copies = Copies::default();
+            let wire = Wire::new(Signal::Logs, collector).called("records");
+            let lane = Lane::new(wire, copies.queue(), Records(speaker()), metrics);
+            lanes.records = Some((lane, asks.first()));
+            tracer.records = Some(copies);
         }
         if let Some(collector) = collectors.metrics {
             let (ask, asked) = mpsc::channel(1);
             asks.then = Some(ask);
             lanes.metrics = Some((
                 Meter {
-                    wire: wire(Signal::Metrics, collector, settings),
+                    wire: Wire::new(Signal::Metrics, collector),
                     readings: Readings {
                         speaker: speaker(),
                         began: SystemTime::now(),
@@ -156,6 +156,11 @@ impl Tracer {
     #[must_use]
     pub fn is_on(&self) -> bool {
         self.spans.is_some() || self.tap.is_some()
+    }
+
+    /// Where records are put, if a collector is to have them too.
+    pub(crate) fn records(&self) -> Option<Copies> {
+        self.records.clone()
     }
 
     /// Takes a finished span. Never waits.
@@ -203,6 +208,7 @@ impl Tracer {
 struct Lanes {
     spans: Option<(Lane<Spans>, mpsc::Receiver<Ask>)>,
     lines: Option<(Lane<Lines>, mpsc::Receiver<Ask>)>,
+    records: Option<(Lane<Records>, mpsc::Receiver<Ask>)>,
     metrics: Option<(Meter, mpsc::Receiver<Ask>)>,
 }
 
@@ -243,12 +249,17 @@ impl Lanes {
                     lane.run(asks).await;
                 }
             };
+            let records = async {
+                if let Some((lane, asks)) = self.records {
+                    lane.run(asks).await;
+                }
+            };
             let metrics = async {
                 if let Some((meter, asks)) = self.metrics {
                     meter.run(asks).await;
                 }
             };
-            tokio::join!(spans, lines, metrics);
+            tokio::join!(spans, lines, records, metrics);
         });
     }
 }
@@ -281,17 +292,6 @@ impl Asks {
         let (ask, asked) = mpsc::channel(1);
         self.first.push(ask);
         asked
-    }
-}
-
-fn wire(signal: Signal, collector: Collector, settings: &Telemetry) -> Wire {
-    let target = settings.target(signal);
-    let place = target.map(|target| target.url.origin().ascii_serialization());
-    Wire {
-        signal,
-        collector,
-        place: place.unwrap_or_default(),
-        failing: false,
     }
 }
 

@@ -38,6 +38,10 @@ impl Count {
     pub fn total(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
+
+    pub(super) fn read(&self) -> Vec<Point> {
+        Point::alone(Value::Whole(self.total().try_into().unwrap_or(i64::MAX)))
+    }
 }
 
 // === impl Gauge ===

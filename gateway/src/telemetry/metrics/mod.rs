@@ -84,6 +84,16 @@ pub struct Audit {
     pub lag: Gauge,
     /// Whether nothing can be written: 1, or 0.
     pub failing: Gauge,
+    /// Records whose copy the collector has.
+    pub copies: Count,
+    /// Records whose copy it has not, and will not have.
+    pub copies_lost: Family<Lost>,
+    /// Checkpoints that are kept elsewhere.
+    pub shipped: Count,
+    /// Checkpoints that wait to be sent there.
+    pub unshipped: Gauge,
+    /// Checkpoints that will not be kept elsewhere.
+    pub checkpoints_lost: Count,
 }
 
 /// What became of spans and log lines.
@@ -243,8 +253,8 @@ impl Metrics {
 // === impl Audit ===
 
 impl Audit {
-    fn read(&self) -> [Reading; 4] {
-        [
+    fn read(&self) -> Vec<Reading> {
+        let mut all = vec![
             Reading::new(
                 "hopgate.audit.records",
                 COUNTER,
@@ -269,6 +279,41 @@ impl Audit {
                 "Whether nothing can be written: calls are refused.",
                 Point::alone(Value::Whole(self.failing.value())),
             ),
+        ];
+        all.extend(self.elsewhere());
+        all
+    }
+
+    /// What became of what is to be kept on other hosts too.
+    fn elsewhere(&self) -> [Reading; 5] {
+        let counter = |name, help, points| Reading::new(name, COUNTER, help, points);
+        [
+            counter(
+                "hopgate.audit.copies",
+                "Records whose copy the collector has.",
+                self.copies.read(),
+            ),
+            counter(
+                "hopgate.audit.copies.lost",
+                "Records whose copy the collector will not have.",
+                self.copies_lost.read(),
+            ),
+            counter(
+                "hopgate.audit.checkpoints.shipped",
+                "Checkpoints that are kept elsewhere.",
+                self.shipped.read(),
+            ),
+            Reading::new(
+                "hopgate.audit.checkpoints.waiting",
+                GAUGE,
+                "Checkpoints that wait to be sent elsewhere.",
+                Point::alone(Value::Whole(self.unshipped.value())),
+            ),
+            counter(
+                "hopgate.audit.checkpoints.lost",
+                "Checkpoints that will not be kept elsewhere.",
+                self.checkpoints_lost.read(),
+            ),
         ]
     }
 }
@@ -278,14 +323,11 @@ impl Audit {
 impl Exported {
     fn read(&self) -> [Reading; 4] {
         let counter = |name, help, points| Reading::new(name, COUNTER, help, points);
-        let whole = |count: &Count| {
-            Point::alone(Value::Whole(count.total().try_into().unwrap_or(i64::MAX)))
-        };
         [
             counter(
                 "hopgate.spans.exported",
                 "Spans the collector has.",
-                whole(&self.spans),
+                self.spans.read(),
             ),
             counter(
                 "hopgate.spans.lost",
@@ -295,7 +337,7 @@ impl Exported {
             counter(
                 "hopgate.logs.exported",
                 "Log lines the collector has.",
-                whole(&self.logs),
+                self.logs.read(),
             ),
             counter(
                 "hopgate.logs.lost",
