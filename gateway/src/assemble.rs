@@ -1,6 +1,6 @@
 //! Builds the gateway from its configuration: the only place that makes adapters.
 
-use crate::audit::{self, Change, Journal, Ledger, Record, Signer, event};
+use crate::audit::{self, Change, Journal, Ledger, Signer, event};
 use crate::cli::serve::House;
 use crate::config::{
     Config, Durability, HttpUpstream as Http, Identity as Proof, OwnCertificate,
@@ -30,7 +30,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{interval, timeout};
 
 /// Requests on one HTTP/2 connection.
@@ -53,7 +52,6 @@ const NUMBER_MOST: usize = 64;
 pub fn house(
     file: &Path,
     config: Config,
-    tap: Option<UnboundedSender<Record>>,
     outlets: Outlets,
 ) -> Result<House<Snapshot, Pipeline>, String> {
     let metrics = Arc::new(Metrics::default());
@@ -68,7 +66,7 @@ pub fn house(
     let tasks = Arc::new(Tasks::new(table));
     let first = snapshot(config, None, &metrics.servers)?;
     tasks.review(&first);
-    let ledger = Arc::new(ledger(&first, &metrics, tap)?);
+    let ledger = Arc::new(ledger(&first, &metrics)?);
     let (file, counted) = (file.to_owned(), Arc::clone(&metrics));
     let live = Arc::new(Live::new(
         first,
@@ -136,16 +134,12 @@ fn following(
 }
 
 /// The records, with the start of the gateway as the first of this process.
-fn ledger(
-    first: &Snapshot,
-    metrics: &Arc<Metrics>,
-    tap: Option<UnboundedSender<Record>>,
-) -> Result<Ledger, String> {
+fn ledger(first: &Snapshot, metrics: &Arc<Metrics>) -> Result<Ledger, String> {
     let config = &first.config;
     let folder = config.gateway.data_dir.join("audit");
     let signer = Signer::new(Arc::clone(&first.keys))?;
     let journal = Journal::open(&folder, journal_settings(config), signer)?;
-    let ledger = Ledger::new(journal, Arc::clone(metrics), tap);
+    let ledger = Ledger::new(journal, Arc::clone(metrics));
     ledger.bound(config.audit.refusals);
     let lines = event::started(&config.digest, &config.files, &first.keys);
     let queued = ledger.queue(lines);

@@ -32,7 +32,6 @@ use adapters::wire::Method;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
 /// A call whose intent is on record. Made only by [`Ledger::intend`]; nothing else can be sent.
@@ -50,25 +49,18 @@ pub struct Ledger {
     /// Refusals of one source recorded one by one in a second.
     alone: AtomicU32,
     metrics: Arc<Metrics>,
-    /// The demo reads along.
-    tap: Option<UnboundedSender<Record>>,
 }
 
 // === impl Ledger ===
 
 impl Ledger {
-    /// A ledger that writes to `journal`, counts into `metrics`, and copies its records to `tap` where there is one.
-    pub(crate) fn new(
-        journal: Journal,
-        metrics: Arc<Metrics>,
-        tap: Option<UnboundedSender<Record>>,
-    ) -> Self {
+    /// A ledger that writes to `journal` and counts into `metrics`.
+    pub(crate) fn new(journal: Journal, metrics: Arc<Metrics>) -> Self {
         Self {
             journal,
             refusals: Refusals::default(),
             alone: AtomicU32::new(0),
             metrics,
-            tap,
         }
     }
 
@@ -145,29 +137,24 @@ impl Ledger {
         self.journal.try_write(lines)
     }
 
-    /// Takes a finished record. Never waits, never fails: it runs in destructors. None where there is nothing to wait
+    /// Takes note of a finished record. Never waits, never fails: it runs in destructors. None where there is nothing to wait
     /// for.
-    pub(crate) fn deliver(&self, record: Record, place: Option<Place>) -> Option<Delivery> {
-        self.count(&record);
+    pub(crate) fn deliver(&self, record: &Record, place: Option<Place>) -> Option<Delivery> {
+        self.count(record);
         if let Some(task) = &record.task {
             task.count(record.bytes_in, record.bytes_out);
         }
-        let delivery = match place {
-            Some(place) if self.alone(&record) => {
-                log::tell(&record);
-                Some(place.deliver(entry::outcome(&record)))
+        match place {
+            Some(place) if self.alone(record) => {
+                log::tell(record);
+                Some(place.deliver(entry::outcome(record)))
             }
             Some(_) => None,
             None => {
                 self.refusals.count(Source::Unwritten, 0, now());
                 None
             }
-        };
-        if let Some(tap) = &self.tap {
-            // The reader may have gone; the record is in the journal all the same.
-            let _ = tap.send(record);
         }
-        delivery
     }
 
     /// What is done once a second: records how many refusals were not recorded one by one in those before, and measures
