@@ -1,7 +1,7 @@
 //! Builds what tells of the gateway: its records, and who is sent them, spans, metrics and log lines.
 
 use crate::audit::shipping::Backlog;
-use crate::audit::{self, Journal, Ledger, Reach, Record, Signer, event};
+use crate::audit::{self, Journal, Ledger, Reach, Signer, event};
 use crate::config::{Config, Deadlines, Durability, Signal, Target};
 use crate::snapshot::Snapshot;
 use crate::telemetry::{Collectors, Metrics, Tracer};
@@ -9,7 +9,6 @@ use adapters::collector::{Collector, Settings};
 use adapters::egress::Identity;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc::UnboundedSender;
 
 /// Requests on one HTTP/2 connection.
 const STREAMS_MOST: usize = 100;
@@ -50,7 +49,6 @@ fn collector(config: &Config, target: &Target) -> Result<Collector, String> {
 pub(super) fn ledger(
     first: &Snapshot,
     (metrics, tracer): (&Arc<Metrics>, &Tracer),
-    tap: Option<UnboundedSender<Record>>,
 ) -> Result<Ledger, String> {
     let config = &first.config;
     let folder = config.gateway.data_dir.join("audit");
@@ -64,7 +62,7 @@ pub(super) fn ledger(
         settings.on_checkpoint = Some(Box::new(move |line| backlog.push(line)));
     }
     let journal = Journal::open(&folder, settings, signer)?;
-    let ledger = Ledger::new(journal, Arc::clone(metrics), tap).shipping(backlog);
+    let ledger = Ledger::new(journal, Arc::clone(metrics)).shipping(backlog);
     ledger.bound(config.audit.refusals);
     let lines = event::started(&config.digest, &config.files, &first.keys);
     let recovered = ledger.recover(&folder, reach(config));

@@ -39,7 +39,6 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
 /// A call whose intent is on record. Made only by [`Ledger::intend`]; nothing else can be sent.
@@ -59,26 +58,19 @@ pub struct Ledger {
     metrics: Arc<Metrics>,
     /// Checkpoints that go to another host.
     shipping: Option<Arc<Backlog>>,
-    /// The demo reads along.
-    tap: Option<UnboundedSender<Record>>,
 }
 
 // === impl Ledger ===
 
 impl Ledger {
-    /// A ledger that writes to `journal`, counts into `metrics`, and copies its records to `tap` where there is one.
-    pub(crate) fn new(
-        journal: Journal,
-        metrics: Arc<Metrics>,
-        tap: Option<UnboundedSender<Record>>,
-    ) -> Self {
+    /// A ledger that writes to `journal` and counts into `metrics`.
+    pub(crate) fn new(journal: Journal, metrics: Arc<Metrics>) -> Self {
         Self {
             journal,
             refusals: Refusals::default(),
             alone: AtomicU32::new(0),
             metrics,
             shipping: None,
-            tap,
         }
     }
 
@@ -180,29 +172,24 @@ impl Ledger {
         self.journal.try_write(lines)
     }
 
-    /// Takes a finished record. Never waits, never fails: it runs in destructors. None where there is nothing to wait
+    /// Takes note of a finished record. Never waits, never fails: it runs in destructors. None where there is nothing to wait
     /// for.
-    pub(crate) fn deliver(&self, record: Record, place: Option<Place>) -> Option<Delivery> {
-        self.count(&record);
+    pub(crate) fn deliver(&self, record: &Record, place: Option<Place>) -> Option<Delivery> {
+        self.count(record);
         if let Some(task) = &record.task {
             task.count(record.bytes_in, record.bytes_out);
         }
-        let delivery = match place {
-            Some(place) if self.alone(&record) => {
-                log::tell(&record);
-                Some(place.deliver(entry::outcome(&record)))
+        match place {
+            Some(place) if self.alone(record) => {
+                log::tell(record);
+                Some(place.deliver(entry::outcome(record)))
             }
             Some(_) => None,
             None => {
                 self.refusals.count(Source::Unwritten, 0, now());
                 None
             }
-        };
-        if let Some(tap) = &self.tap {
-            // The reader may have gone; the record is in the journal all the same.
-            let _ = tap.send(record);
         }
-        delivery
     }
 
     /// Puts on record how those calls ended that the last process left open. Nothing else is written before.

@@ -120,7 +120,7 @@ impl Trace {
         let status = record.status.map(i64::from);
         Span::new(SpanKind::Server, name, &stand.http, self.began)
             .called_from(&stand.asked_by)
-            .with("http.request.method", verb.to_owned())
+            .with(attribute::HTTP_METHOD, verb.to_owned())
             .with("url.path", route)
             .with_some("http.response.status_code", status)
             .with_some(attribute::PROTOCOL_VERSION, self.version())

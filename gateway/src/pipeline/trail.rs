@@ -179,7 +179,7 @@ impl Trail {
         if let Some(trace) = self.trace.take() {
             trace.end(&record);
         }
-        self.ledger.deliver(*record, self.place.take())
+        self.ledger.deliver(&record, self.place.take())
     }
 }
 

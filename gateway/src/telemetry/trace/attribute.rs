@@ -20,6 +20,8 @@ pub const REQUEST: &str = "jsonrpc.request.id";
 pub const ERROR: &str = "error.type";
 /// The code of a JSON-RPC error, as text.
 pub const CODE: &str = "rpc.response.status_code";
+/// The method of an HTTP request, on its own span.
+pub const HTTP_METHOD: &str = "http.request.method";
 /// `tcp` or `pipe`.
 pub const TRANSPORT: &str = "network.transport";
 /// `http`.
