@@ -86,101 +86,111 @@ async fn with_sessions() -> Upstream {
     .await
 }
 
+/// Ann by a token calls bob, who by a key calls a tool in her chain; cid by a key has a session of its own.
+struct World {
+    gateway: Gateway,
+    issuer: Issuer,
+    b: Upstream,
+    tool: Upstream,
+}
+
+// === impl World ===
+
+impl World {
+    async fn start() -> Self {
+        let place = Place::free();
+        let address = SocketAddr::from(([127, 0, 0, 1], place.port));
+        let b = passes_on(address, ("bob", "tool", "get"), Way::Header, Arc::default()).await;
+        let (tool, issuer) = (with_sessions().await, Issuer::start().await);
+        let setup = Setup::empty()
+            .without_local()
+            .server_with("b", &b.url(), "agent = \"bob\"")
+            .server("tool", &tool.url())
+            .rules(&allow("all", "**"))
+            .tail(&issuer.identity("corp", ""))
+            .tail(&keys(&["bob", "cid"]))
+            .tail(&registered("ann", "\"corp:ann\"", EVERYTHING))
+            .tail(&registered("bob", "\"keys:bob\"", EVERYTHING))
+            .tail(&registered("cid", "\"keys:cid\"", EVERYTHING));
+        std::fs::write(place.config(), setup.text(&place)).unwrap();
+        let gateway = Gateway::at(place).await.unwrap();
+        Self {
+            gateway,
+            issuer,
+            b,
+            tool,
+        }
+    }
+
+    /// Uses everything that is secret, well and badly; gives it.
+    async fn play(&self) -> Vec<String> {
+        let address = self.gateway.address();
+        let token = |server: &str| {
+            let audience = format!("http://{address}/servers/{server}/mcp");
+            self.issuer.token("ann", &audience)
+        };
+        let (good, misused) = (token("b"), token("elsewhere"));
+        let argument = format!("{{\"a\":\"{ARGUMENT}\"}}");
+        for (proof, status) in [(good.as_str(), 200), (&misused, 401), (REFUSED, 401)] {
+            let ann = Agent::new(address, "/servers/b/mcp", Era::Modern).bearer(proof);
+            assert_eq!(ann.call("relay", &argument).await.status(), status);
+        }
+        let mut cid = known(&self.gateway, "tool", "cid");
+        cid.era = Era::Legacy;
+        "2025-11-25".clone_into(&mut cid.revision);
+        cid.initialize().await;
+        assert_eq!(cid.call("get", &argument).await.said(), ANSWER);
+        let sealed = cid.session.clone().expect("a session");
+        assert_eq!(cid.delete().await.status(), 200);
+        let header = |upstream: &Upstream, name: &str| {
+            let calls = upstream.with_method("tools/call").into_iter();
+            let mut values = calls.filter_map(|one| one.head.get(name).map(str::to_owned));
+            values.next().unwrap_or_else(|| panic!("no {name}"))
+        };
+        let hop = header(&self.b, "txn-token");
+        let session = header(&self.tool, "mcp-session-id");
+        let signed =
+            [&good, &misused, &hop].map(|token| token.rsplit('.').next().unwrap().to_owned());
+        let mut secrets = vec![key("bob"), key("cid"), good, misused, hop, session, sealed];
+        secrets.extend(signed);
+        secrets.extend([ARGUMENT, ANSWER, REFUSED].map(str::to_owned));
+        secrets.push(self.gateway.admin_token());
+        secrets
+    }
+
+    /// Everything the gateway has written of itself.
+    async fn written(&mut self) -> Vec<(String, Vec<u8>)> {
+        let (_, metrics) = self.gateway.admin("/metrics", false).await;
+        let mut written = vec![("metrics".to_owned(), metrics.into_bytes())];
+        close(&mut self.gateway).await;
+        let place = &self.gateway.place;
+        let logs = ["stdout", "stderr"].map(|name| place.folder.join(name));
+        for file in files(&folder(place)).into_iter().chain(logs) {
+            let bytes = std::fs::read(&file).unwrap();
+            written.push((file.display().to_string(), bytes));
+        }
+        written
+    }
+}
+
 #[tokio::test]
 async fn no_secret_is_written_anywhere() {
-    let place = Place::free();
-    let address = SocketAddr::from(([127, 0, 0, 1], place.port));
-    let b = passes_on(address, ("bob", "tool", "get"), Way::Header, Arc::default()).await;
-    let (tool, issuer) = (with_sessions().await, Issuer::start().await);
-    let setup = Setup::empty()
-        .without_local()
-        .server_with("b", &b.url(), "agent = \"bob\"")
-        .server("tool", &tool.url())
-        .rules(&allow("all", "**"))
-        .tail(&issuer.identity("corp", ""))
-        .tail(&keys(&["bob", "cid"]))
-        .tail(&registered("ann", "\"corp:ann\"", EVERYTHING))
-        .tail(&registered("bob", "\"keys:bob\"", EVERYTHING))
-        .tail(&registered("cid", "\"keys:cid\"", EVERYTHING))
-        .variable("RUST_LOG", "debug");
-    std::fs::write(place.config(), setup.text(&place)).unwrap();
-    let mut gateway = Gateway::at(place).await.unwrap();
-    let token =
-        |server: &str| issuer.token("ann", &format!("http://{address}/servers/{server}/mcp"));
-    let (good, misused) = (token("b"), token("elsewhere"));
-    let ann = Agent::new(address, "/servers/b/mcp", Era::Modern);
-    let argument = format!("{{\"a\":\"{ARGUMENT}\"}}");
-    let ann = ann.bearer(&good);
-    assert_eq!(ann.call("relay", &argument).await.status(), 200);
-    assert_eq!(
-        ann.bearer(&misused).call("relay", &argument).await.status(),
-        401
-    );
-    assert_eq!(
-        known(&gateway, "tool", REFUSED)
-            .bearer(REFUSED)
-            .call("get", "{}")
-            .await
-            .status(),
-        401
-    );
-    let mut cid = known(&gateway, "tool", "cid");
-    cid.era = Era::Legacy;
-    "2025-11-25".clone_into(&mut cid.revision);
-    cid.initialize().await;
-    assert_eq!(cid.call("get", &argument).await.said(), ANSWER);
-    let sealed = cid.session.clone().expect("a session");
-    assert_eq!(cid.delete().await.status(), 200);
-    let hop = b.with_method("tools/call")[0]
-        .head
-        .get("txn-token")
-        .expect("a hop token")
-        .to_owned();
-    let session = tool
-        .with_method("tools/call")
-        .iter()
-        .find_map(|one| one.head.get("mcp-session-id").map(str::to_owned));
-    let session = session.expect("the server's session id");
-    let admin = gateway.admin_token();
-    let mut written = vec![(
-        "metrics".to_owned(),
-        gateway.admin("/metrics", false).await.1.into_bytes(),
-    )];
-    close(&mut gateway).await;
-    let logs = ["stdout", "stderr"].map(|name| gateway.place.folder.join(name));
-    for file in files(&folder(&gateway.place)).into_iter().chain(logs) {
-        let bytes = std::fs::read(&file).unwrap();
-        written.push((file.display().to_string(), bytes));
-    }
-    for secret in [
-        &key("bob"),
-        &key("cid"),
-        &good,
-        &misused,
-        &hop,
-        &session,
-        &sealed,
-        &admin,
-    ] {
+    let mut world = World::start().await;
+    let secrets = world.play().await;
+    let written = world.written().await;
+    for secret in &secrets {
         assert_eq!(found(secret, &written), Vec::<String>::new(), "{secret}");
     }
-    for signature in [&good, &misused, &hop].map(|token| token.rsplit('.').next().unwrap()) {
-        assert_eq!(
-            found(signature, &written),
-            Vec::<String>::new(),
-            "{signature}"
+    // What is there is found.
+    for (word, name) in [
+        ("\"agent\":\"cid\",\"subject\"", "calls/00000001.jsonl"),
+        ("hopgate_audit_records_total", "metrics"),
+        ("reason=\"the token is for another audience\"", "stderr"),
+    ] {
+        let there = found(word, &written);
+        assert!(
+            there.iter().any(|one| one.ends_with(name)),
+            "{word}: {there:?}"
         );
     }
-    for secret in [ARGUMENT, ANSWER, REFUSED] {
-        assert_eq!(found(secret, &written), Vec::<String>::new(), "{secret}");
-    }
-    // What is there is found: in the records, and in the log.
-    let there = found("\"agent\":\"cid\",\"subject\"", &written);
-    assert!(
-        there
-            .iter()
-            .any(|name| name.ends_with("calls/00000001.jsonl")),
-        "{there:?}"
-    );
-    assert!(!found("hopgate_audit_records_total", &written).is_empty());
 }

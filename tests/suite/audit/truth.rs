@@ -4,7 +4,7 @@
 use super::books::close;
 use super::id;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,7 +41,7 @@ fn variants(setup: &Setup) -> [Setup; 3] {
                 + &rule("secret too", "tools = [\"up/secret\"]\nallow = true")
                 + &rule(
                     "odd",
-                    "tools = [\"up/mirrored\"]\nwhen = \"args.n > 10\"\ndeny = \"too many\"",
+                    "tools = [\"up/mirrored\"]\nwhen = \"call.args.n > 10\"\ndeny = \"too many\"",
                 )
                 + &rule(
                     "soon",
@@ -93,14 +93,18 @@ async fn calls(agent: Agent, seed: u64, stop: Arc<AtomicBool>) -> usize {
 
 /// Copies of the records, one for each snapshot: its decisions, and the calls they are of.
 fn divided(records: &Records, folder: &Path) -> Vec<String> {
+    // Who and what stands with the first record of a call.
+    let mut of: HashMap<&str, &str> = HashMap::new();
+    for record in records.log("calls") {
+        of.entry(text(record, "call"))
+            .or_insert(text(record, "snapshot"));
+    }
     let mut lines: BTreeMap<(String, &str), String> = BTreeMap::new();
     for log in ["calls", "decisions"] {
-        for record in records.log(log) {
-            let call = text(record, "call");
-            if !call.is_empty() {
-                let snapshot = text(records.who(call), "snapshot").to_owned();
-                *lines.entry((snapshot, log)).or_default() += &format!("{record}\n");
-            }
+        let all = records.log(log).iter();
+        for record in all.filter(|record| record.get("call").is_some()) {
+            let snapshot = of[text(record, "call")].to_owned();
+            *lines.entry((snapshot, log)).or_default() += &format!("{record}\n");
         }
     }
     for ((snapshot, log), text) in &lines {
@@ -152,7 +156,9 @@ async fn every_decision_is_that_of_its_own_snapshot() {
     let made: usize = traffic.join_all().await.into_iter().sum();
     let records = close(&mut gateway).await;
     assert_eq!(records.kind("calls", "outcome").len(), made);
-    assert_eq!(records.kind("decisions", "config").len(), 29);
+    let configs = records.kind("decisions", "config").into_iter();
+    let others = configs.filter(|one| text(one, "snapshot") != text(one, "previous"));
+    assert_eq!(others.count(), 29);
     let folder = gateway.place.folder.clone();
     let mut snapshots = divided(&records, &folder);
     snapshots.sort();
