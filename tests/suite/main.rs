@@ -20,6 +20,7 @@ mod regressions;
 mod reload;
 mod server_requests;
 mod sessions;
+mod shipping;
 mod streaming;
 mod strict;
 mod telemetry;
