@@ -2,7 +2,7 @@
 
 mod records;
 
-use crate::audit::{Change, Ledger, Record, event};
+use crate::audit::{Change, Ledger, event};
 use crate::cli::serve::House;
 use crate::config::{
     Config, HttpUpstream as Http, Identity as Proof, OwnCertificate, Server as Settings,
@@ -31,7 +31,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{interval, timeout};
 
 /// How often tasks that are due are looked for.
@@ -52,7 +51,6 @@ const NUMBER_MOST: usize = 64;
 pub fn house(
     file: &Path,
     config: Config,
-    tap: Option<UnboundedSender<Record>>,
     outlets: Outlets,
 ) -> Result<House<Snapshot, Pipeline>, String> {
     let metrics = Arc::new(Metrics::default());
@@ -67,7 +65,7 @@ pub fn house(
     let tasks = Arc::new(Tasks::new(table));
     let first = snapshot(config, None, &metrics.servers)?;
     tasks.review(&first);
-    let ledger = records::ledger(&first, (&metrics, &tracer), tap)?;
+    let ledger = records::ledger(&first, (&metrics, &tracer))?;
     let ledger = Arc::new(ledger);
     let (file, counted) = (file.to_owned(), Arc::clone(&metrics));
     let live = Arc::new(Live::new(
@@ -84,15 +82,12 @@ pub fn house(
         tasks: Arc::clone(&tasks),
         mirrors: Arc::default(),
         limits: Arc::new(Limits::new(Arc::clone(&metrics))),
+        ledger: Arc::clone(&ledger),
         draining: drain.begun().clone(),
     };
     tokio::spawn(sweep(shared.clone(), Arc::clone(&metrics)));
     tokio::spawn(tick(Arc::clone(&ledger)));
-    let door = Arc::new(Pipeline::new(
-        Arc::clone(&ledger),
-        shared,
-        Arc::clone(&tracer),
-    ));
+    let door = Arc::new(Pipeline::new(shared, Arc::clone(&tracer)));
     Ok(House {
         live,
         door,

@@ -317,7 +317,7 @@ fn small_commands() {
     assert!(binary().is_file());
 }
 
-/// `demo` needs nothing: it serves, calls, shows what was allowed and refused, and ends well.
+/// `demo` needs nothing: it serves, calls, and draws each trace as a backend would; its records are proven.
 #[test]
 fn the_demo_runs_on_a_bare_machine() {
     let folder = folder("");
@@ -325,11 +325,43 @@ fn the_demo_runs_on_a_bare_machine() {
     let output = run(&folder.0, &["demo"]);
     let text = both(&output);
     assert_eq!(output.status.code(), Some(0), "{text}");
-    for word in ["allowed", "refused"] {
-        assert!(text.to_lowercase().contains(word), "{word}:\n{text}");
+    let lines: Vec<&str> = text.lines().collect();
+    // Each of these stands further down than the one before; those of a pair deeper in the tree as well.
+    let mut from = 0;
+    let mut find = |what: &str| {
+        let found = lines[from..].iter().position(|line| line.contains(what));
+        let at = from + found.unwrap_or_else(|| panic!("no `{what}` after line {from}:\n{text}"));
+        from = at + 1;
+        let depth = lines[at]
+            .split(what)
+            .next()
+            .map(|lead| lead.chars().count());
+        (at, depth.unwrap_or_default())
+    };
+    let chain = [
+        "tools/call tidy → librarian",
+        "tools/call tidy at librarian",
+        "task librarian",
+        "planner > librarian: tools/call read_note → notes",
+        "tools/call read_note at notes",
+    ];
+    let mut outer = 0;
+    for what in chain {
+        let (_, depth) = find(what);
+        assert!(depth > outer, "{what}:\n{text}");
+        outer = depth;
     }
-    assert!(
-        text.contains("ms") || text.contains("µs"),
-        "no timings:\n{text}"
-    );
+    find("✗ planner > librarian: tools/call delete_note → notes");
+    find("the agent saw: Unknown tool: delete_note (-32602)");
+    let (clerk, _) = find("task clerk");
+    let (refused, _) = find("✗ tools/call delete_note → notes");
+    assert!(lines[clerk - 1].starts_with("trace ") && lines[refused].contains("SERVER"));
+    find("refused (rule): deny by rule `the ledger is never thrown away`");
+    find("the agent saw: the ledger is kept");
+    find("14 calls answered, 3 refused.");
+    find(" records, whole: proven as `hopgate audit verify` does");
+    let wide = lines.iter().find(|line| line.chars().count() > 100);
+    assert_eq!(wide, None, "{text}");
+    let traces = lines.iter().filter(|line| line.starts_with("trace "));
+    assert_eq!(traces.count(), 3, "{text}");
 }

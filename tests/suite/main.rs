@@ -1,6 +1,7 @@
 //! Every suite in one binary: the real gateway over real sockets, one module for each promise.
 
 mod admin;
+mod audit;
 mod authorization;
 mod batch;
 mod cancel;

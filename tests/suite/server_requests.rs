@@ -55,6 +55,21 @@ async fn an_answer_reaches_the_server_as_it_was_sent_and_once() {
     // A second answer to the same question goes nowhere.
     assert_eq!(agent.post(reply).await.status(), 202);
     assert_eq!(answers(&upstream).len(), 1);
+    // That it might be asked was a decision of its own.
+    let log = gateway
+        .place
+        .folder
+        .join("data/audit/decisions/00000001.jsonl");
+    let log = std::fs::read_to_string(log).unwrap();
+    let asked = log
+        .lines()
+        .filter(|line| line.contains(r#""event":"client","decision":"allow""#));
+    let asked: Vec<&str> = asked.collect();
+    assert_eq!(asked.len(), 1, "{log}");
+    assert!(
+        asked[0].contains(r#""method":"elicitation/create""#),
+        "{asked:?}"
+    );
     done.notify_waiters();
     drop(open);
 }

@@ -68,7 +68,7 @@ fn ledger(folder: &std::path::Path) -> Ledger {
     let ring = crate::task::seal::KeyRing::new([("k", [7; 32].as_slice())]).unwrap();
     let signer = Signer::new(Arc::new(ring)).unwrap();
     let journal = Journal::open(&folder.join("audit"), Settings::default(), signer).unwrap();
-    Ledger::new(journal, Arc::default(), None)
+    Ledger::new(journal, Arc::default())
 }
 
 struct World {

@@ -4,7 +4,8 @@
 //! `decisions` log shares ids with it and nothing else. The format is docs/audit.md.
 
 use super::journal::{Line, Lines, Log};
-use super::{Arguments, Record};
+use super::{Arguments, CallId, Decided, Record};
+use crate::task::Task;
 use crate::telemetry::metrics::{Refused, Would};
 use aws_lc_rs::digest::{SHA256, digest};
 use std::borrow::Cow;
@@ -63,20 +64,8 @@ pub(super) fn outcome(record: &Record) -> Lines {
 /// The decision, where it was reached.
 fn decision(record: &Record) -> Option<Line> {
     let decided = record.decided.as_ref()?;
-    let mut line = Line::new(Log::Decisions, "decision");
-    line.id("call", record.call.uuid());
-    if let Some(task) = record.task.as_deref() {
-        line.id("task", task.id());
-    }
-    line.text("snapshot", &record.snapshot);
-    line.text("event", "call");
-    line.text("decision", decided.outcome.name());
-    if let Some(why) = &decided.why {
-        line.text("why", why);
-    }
-    if !decided.rules.is_empty() {
-        line.texts("rules", decided.rules.iter());
-    }
+    let task = record.task.as_deref();
+    let mut line = judged("call", (record.call, task), &record.snapshot, decided);
     if let Some(would) = record.would().filter(|would| *would != Would::Same) {
         line.text("would", Would::name(would));
         if let Some(rule) = record
@@ -87,11 +76,46 @@ fn decision(record: &Record) -> Option<Line> {
             line.text("shadow", rule);
         }
     }
+    Some(line)
+}
+
+/// The decision whether a server may ask this of its client.
+pub(super) fn client(
+    (call, task): (CallId, &Task),
+    snapshot: &str,
+    method: &'static str,
+    decided: &Decided,
+) -> Lines {
+    let mut line = judged("client", (call, Some(task)), snapshot, decided);
+    line.text("method", method);
+    vec![line]
+}
+
+fn judged(
+    event: &'static str,
+    (call, task): (CallId, Option<&Task>),
+    snapshot: &str,
+    decided: &Decided,
+) -> Line {
+    let mut line = Line::new(Log::Decisions, "decision");
+    line.id("call", call.uuid());
+    if let Some(task) = task {
+        line.id("task", task.id());
+    }
+    line.text("snapshot", snapshot);
+    line.text("event", event);
+    line.text("decision", decided.outcome.name());
+    if let Some(why) = &decided.why {
+        line.text("why", why);
+    }
+    if !decided.rules.is_empty() {
+        line.texts("rules", decided.rules.iter());
+    }
     line.text("label", decided.touched.label.name());
     if decided.touched.untrusted {
         line.flag("untrusted", true);
     }
-    Some(line)
+    line
 }
 
 /// What a list was cut by.

@@ -25,11 +25,11 @@ pub(crate) struct Reach {
 
 /// What was found.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Found {
+struct Found {
     /// The calls without an outcome, in the order they began.
-    pub(crate) calls: Vec<Uuid>,
+    calls: Vec<Uuid>,
     /// Whether the bytes did not reach as far back as the time.
-    pub(crate) short: bool,
+    short: bool,
 }
 
 /// As much of a line as says of which kind it is and of which call.
@@ -37,12 +37,33 @@ const HEAD: u64 = 128;
 /// As many outcomes are written as one.
 const BATCH: usize = 512;
 
-/// Looks for them below `folder`, the `audit` of a `data_dir`, in which nobody writes meanwhile.
-///
-/// # Errors
-///
-/// A file that cannot be read.
-pub(crate) fn find(folder: &Path, reach: Reach) -> io::Result<Found> {
+/// The outcomes of those below `folder`, the `audit` of a `data_dir`, in which nobody writes meanwhile.
+pub(crate) fn ended(folder: &Path, reach: Reach) -> impl Iterator<Item = Lines> + use<> {
+    let found = find(folder, reach).unwrap_or_else(|why| {
+        tracing::error!(
+            "calls that were cut off get no outcome: the records cannot be read back: {why}"
+        );
+        Found::default()
+    });
+    if found.short {
+        let bytes = reach.bytes;
+        tracing::warn!(
+            bytes,
+            "calls that were cut off were looked for in the newest records only"
+        );
+    }
+    if !found.calls.is_empty() {
+        let calls = found.calls.len();
+        tracing::warn!(
+            calls,
+            "calls were cut off by the end of the last process: recorded as lost"
+        );
+    }
+    outcomes(found.calls)
+}
+
+/// Looks for them.
+fn find(folder: &Path, reach: Reach) -> io::Result<Found> {
     let folder = folder.join(Log::Calls.name());
     let mut segments = Vec::new();
     for entry in fs::read_dir(&folder)? {
@@ -81,15 +102,16 @@ pub(crate) fn find(folder: &Path, reach: Reach) -> io::Result<Found> {
     Ok(Found { calls, short })
 }
 
-/// Their outcomes.
-pub(crate) fn outcomes(calls: &[Uuid]) -> impl Iterator<Item = Lines> {
-    calls.chunks(BATCH).map(|calls| {
-        let line = |call: &Uuid| {
+fn outcomes(calls: Vec<Uuid>) -> impl Iterator<Item = Lines> {
+    let mut left = calls.into_iter();
+    std::iter::from_fn(move || {
+        let line = |call: Uuid| {
             let mut line = Line::new(Log::Calls, "outcome");
-            line.id("call", *call).text("ending", "lost");
+            line.id("call", call).text("ending", "lost");
             line
         };
-        calls.iter().map(line).collect()
+        let lines: Lines = left.by_ref().take(BATCH).map(line).collect();
+        (!lines.is_empty()).then_some(lines)
     })
 }
 
@@ -264,7 +286,7 @@ mod tests {
         assert!(fs::read_dir(place.0.join("calls")).unwrap().count() > 3);
         let found = find(&place.0, ALL).unwrap();
         assert_eq!(found.calls, open);
-        for lines in outcomes(&found.calls) {
+        for lines in ended(&place.0, ALL) {
             journal.write(lines).await.unwrap();
         }
         assert_eq!(find(&place.0, ALL).unwrap(), Found::default());

@@ -9,7 +9,7 @@ mod entry;
 pub(crate) mod event;
 pub(crate) mod journal;
 mod log;
-mod lost;
+pub(crate) mod lost;
 pub(crate) mod reader;
 mod record;
 mod refusals;
@@ -21,13 +21,13 @@ pub(crate) use event::{Change, Deed};
 pub(crate) use journal::{
     Delivery, Durability, Journal, Lines, Place, Settings, Signer, Unwritten,
 };
-pub(crate) use lost::Reach;
 pub(crate) use record::{Arguments, Decided, Listed};
 pub(crate) use refusals::{Refusals, Source};
 
 use crate::credentials::Credentialed;
 use crate::identity::now;
 use crate::pipeline::{Evidence, Refusal};
+use crate::task::Task;
 use crate::task::seal::KeyRing;
 use crate::telemetry::Metrics;
 use crate::telemetry::fault::Side;
@@ -35,10 +35,8 @@ use crate::telemetry::metrics::{self, Operation, Outcome, Target};
 use adapters::wire::Method;
 use shipping::Backlog;
 use std::net::IpAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
 /// A call whose intent is on record. Made only by [`Ledger::intend`]; nothing else can be sent.
@@ -58,26 +56,19 @@ pub struct Ledger {
     metrics: Arc<Metrics>,
     /// Checkpoints that go to another host.
     shipping: Option<Arc<Backlog>>,
-    /// The demo reads along.
-    tap: Option<UnboundedSender<Record>>,
 }
 
 // === impl Ledger ===
 
 impl Ledger {
-    /// A ledger that writes to `journal`, counts into `metrics`, and copies its records to `tap` where there is one.
-    pub(crate) fn new(
-        journal: Journal,
-        metrics: Arc<Metrics>,
-        tap: Option<UnboundedSender<Record>>,
-    ) -> Self {
+    /// A ledger that writes to `journal` and counts into `metrics`.
+    pub(crate) fn new(journal: Journal, metrics: Arc<Metrics>) -> Self {
         Self {
             journal,
             refusals: Refusals::default(),
             alone: AtomicU32::new(0),
             metrics,
             shipping: None,
-            tap,
         }
     }
 
@@ -146,6 +137,21 @@ impl Ledger {
             .map_err(|_| Refusal::Unrecorded)
     }
 
+    /// Puts on record whether a server may ask something of its client. Cannot wait; what is not queued may not be asked.
+    ///
+    /// # Errors
+    ///
+    /// While nothing can be written.
+    pub(crate) fn asks(
+        &self,
+        call: (CallId, &Task),
+        snapshot: &str,
+        method: &'static str,
+        decided: &Decided,
+    ) -> Result<(), Unwritten> {
+        self.queue(entry::client(call, snapshot, method, decided))
+    }
+
     /// Writes what is not part of a call's way.
     ///
     /// # Errors
@@ -164,59 +170,24 @@ impl Ledger {
         self.journal.try_write(lines)
     }
 
-    /// Takes a finished record. Never waits, never fails: it runs in destructors. None where there is nothing to wait
+    /// Takes note of a finished record. Never waits, never fails: it runs in destructors. None where there is nothing to wait
     /// for.
-    pub(crate) fn deliver(&self, record: Record, place: Option<Place>) -> Option<Delivery> {
-        self.count(&record);
+    pub(crate) fn deliver(&self, record: &Record, place: Option<Place>) -> Option<Delivery> {
+        self.count(record);
         if let Some(task) = &record.task {
             task.count(record.bytes_in, record.bytes_out);
         }
-        let delivery = match place {
-            Some(place) if self.alone(&record) => {
-                log::tell(&record);
-                Some(place.deliver(entry::outcome(&record)))
+        match place {
+            Some(place) if self.alone(record) => {
+                log::tell(record);
+                Some(place.deliver(entry::outcome(record)))
             }
             Some(_) => None,
             None => {
                 self.refusals.count(Source::Unwritten, 0, now());
                 None
             }
-        };
-        if let Some(tap) = &self.tap {
-            // The reader may have gone; the record is in the journal all the same.
-            let _ = tap.send(record);
         }
-        delivery
-    }
-
-    /// Puts on record how those calls ended that the last process left open. Nothing else is written before.
-    ///
-    /// # Errors
-    ///
-    /// While nothing can be written.
-    pub(crate) fn recover(&self, folder: &Path, reach: Reach) -> Result<(), Unwritten> {
-        let found = match lost::find(folder, reach) {
-            Ok(found) => found,
-            Err(why) => {
-                tracing::error!(
-                    "calls that were cut off get no outcome: the records cannot be read back: {why}"
-                );
-                return Ok(());
-            }
-        };
-        if found.short {
-            tracing::warn!(
-                bytes = reach.bytes,
-                "calls that were cut off were looked for in the newest records only"
-            );
-        }
-        if !found.calls.is_empty() {
-            tracing::warn!(
-                calls = found.calls.len(),
-                "calls were cut off by the end of the last process: recorded as lost"
-            );
-        }
-        lost::outcomes(&found.calls).try_for_each(|lines| self.queue(lines))
     }
 
     /// What is done once a second: records how many refusals were not recorded one by one in those before, and measures
@@ -240,9 +211,10 @@ impl Ledger {
         closed
     }
 
-    /// Whether a record is written by itself: what was admitted always is.
+    /// Whether a record is written by itself: what was admitted, or answered, always is.
     fn alone(&self, record: &Record) -> bool {
-        if record.admitted || record.intended {
+        let answered = matches!(record.ending, Ending::Answered | Ending::ServerError(_));
+        if record.admitted || record.intended || answered {
             return true;
         }
         let source = match &record.principal {

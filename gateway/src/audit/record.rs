@@ -318,6 +318,12 @@ impl Record {
         }
     }
 
+    /// Whether its answer is a stream by nature: it lasts as long as somebody listens.
+    pub(crate) fn listens(&self) -> bool {
+        self.asked == Some(Method::SubscriptionsListen)
+            || !self.said && self.method.as_deref() == Some("GET")
+    }
+
     /// The refusal's short name, if it was one.
     #[must_use]
     pub fn refusal(&self) -> Option<Refused> {

@@ -136,18 +136,22 @@ impl<'a> Sight<'a> {
 
     /// Whether a request of the server goes on to the client.
     pub(crate) fn may_be_asked(self, method: Option<Method>) -> Verdict {
-        let target = match method {
-            Some(Method::Ping) => Target::Server,
-            Some(Method::SamplingCreateMessage) => Target::Client("sampling"),
-            Some(Method::ElicitationCreate) => Target::Client("elicitation"),
-            Some(Method::RootsList) => Target::Client("roots"),
-            _ => return Verdict::Withhold,
-        };
-        if self.may_have(target) {
-            Verdict::Pass
-        } else {
-            Verdict::Withhold
+        match self.asks(method) {
+            Some(Decision::Allow(_)) => Verdict::Pass,
+            _ => Verdict::Withhold,
         }
+    }
+
+    /// What is decided of a request of the server to its client; none where no revision knows it.
+    pub(crate) fn asks(self, method: Option<Method>) -> Option<Decision> {
+        let target = match method? {
+            Method::Ping => Target::Server,
+            Method::SamplingCreateMessage => Target::Client("sampling"),
+            Method::ElicitationCreate => Target::Client("elicitation"),
+            Method::RootsList => Target::Client("roots"),
+            _ => return None,
+        };
+        Some(self.decide(target, None))
     }
 
     /// The resource subscriptions of a listen that the caller may not have, as cuts.

@@ -143,7 +143,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         Command::Serve => serve::run(
             &cli.log,
             config::load(&cli.config).map(|loaded| loaded.config),
-            |config, outlets| assemble::house(&cli.config, config, None, outlets),
+            |config, outlets| assemble::house(&cli.config, config, outlets),
         ),
         Command::Demo => demo::run(&cli.log),
         Command::Check => check::run(&cli.config, cli.format),

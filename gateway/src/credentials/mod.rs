@@ -2,6 +2,7 @@
 //!
 //! This version issues none, so every server gets none; what a caller sends never passes on either way.
 
+use crate::authorize::Authorized;
 use crate::limit::Admitted;
 use crate::pipeline::{Evidence, Record, Refusal};
 
@@ -23,6 +24,11 @@ pub(crate) fn attach(admitted: Admitted) -> Result<Credentialed, Refusal> {
 // === impl Credentialed ===
 
 impl Credentialed {
+    /// What was granted.
+    pub(crate) fn authorized(&self) -> &Authorized {
+        self.admitted.authorized()
+    }
+
     /// Takes the call on to its server.
     pub(crate) fn into_admitted(self) -> Admitted {
         self.admitted

@@ -9,6 +9,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use tokio::net::TcpStream;
+use tokio::sync::mpsc::UnboundedSender;
 
 /// Who an agent is, and where it goes.
 #[derive(Debug, Clone)]
@@ -17,7 +18,12 @@ pub(super) struct Badge {
     key: String,
     /// The hop token of the call it works for.
     hop: Option<HeaderValue>,
+    /// Where it tells what it sees.
+    sights: UnboundedSender<Sight>,
 }
+
+/// What an agent saw of a call: the call's id, and that.
+pub(super) type Sight = (String, String);
 
 /// A client of one server through the gateway.
 #[derive(Debug)]
@@ -28,6 +34,8 @@ pub(super) struct Agent {
     session: Option<HeaderValue>,
     modern: bool,
     next: u64,
+    /// The gateway's id of the last call.
+    call: Option<String>,
 }
 
 /// What a call came to, as a client sees it.
@@ -46,11 +54,12 @@ const LEGACY: &str = "2025-11-25";
 
 impl Badge {
     /// An agent with a static key.
-    pub(super) fn new(gateway: SocketAddr, key: &str) -> Self {
+    pub(super) fn new(gateway: SocketAddr, key: &str, sights: &UnboundedSender<Sight>) -> Self {
         Self {
             gateway,
             key: key.to_owned(),
             hop: None,
+            sights: sights.clone(),
         }
     }
 
@@ -73,9 +82,33 @@ impl Badge {
 impl Outcome {
     /// What it says of a call, in a line.
     pub(super) fn said(&self, tool: &str) -> String {
+        match self.refusal() {
+            Some(why) => format!("{tool} refused: {why}"),
+            None => format!("{tool} answered"),
+        }
+    }
+
+    /// What it says, one text after the other.
+    pub(super) fn texts(&self) -> Vec<&str> {
         match self {
-            Self::Result(_) => format!("{tool} answered"),
-            Self::Error(code, message) => format!("{tool} refused: {message} ({code})"),
+            Self::Result(result) => at(result, "/content")
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(|part| at(part, "/text").as_str())
+                .collect(),
+            Self::Error(_, message) => vec![message],
+        }
+    }
+
+    /// Why the call came to nothing, where it did.
+    fn refusal(&self) -> Option<String> {
+        match self {
+            Self::Result(result) if at(result, "/isError").as_bool() == Some(true) => {
+                Some(format!("{} (tool error)", self.texts().join(" ")))
+            }
+            Self::Result(_) => None,
+            Self::Error(code, message) => Some(format!("{message} ({code})")),
         }
     }
 }
@@ -100,6 +133,7 @@ impl Agent {
             session: None,
             modern,
             next: 0,
+            call: None,
         };
         if modern {
             agent.request("server/discover", json!({})).await?;
@@ -119,26 +153,34 @@ impl Agent {
 
     /// Calls a tool.
     pub(super) async fn call(&mut self, tool: &str, arguments: Value) -> Result<Outcome, String> {
-        self.request(
-            "tools/call",
-            json!({ "name": tool, "arguments": arguments }),
-        )
-        .await
+        let params = json!({ "name": tool, "arguments": arguments });
+        let outcome = self.request("tools/call", params).await?;
+        if let Some(why) = outcome.refusal() {
+            self.tells(why);
+        }
+        Ok(outcome)
     }
 
-    /// The tools the gateway shows.
-    pub(super) async fn tools(&mut self) -> Result<Vec<String>, String> {
+    /// Looks at the tools the gateway shows.
+    pub(super) async fn look(&mut self) -> Result<(), String> {
         match self.request("tools/list", json!({})).await? {
-            Outcome::Result(result) => Ok(at(&result, "/tools")
-                .as_array()
-                .map(|tools| {
-                    tools
-                        .iter()
-                        .filter_map(|tool| at(tool, "/name").as_str().map(str::to_owned))
-                        .collect()
-                })
-                .unwrap_or_default()),
+            Outcome::Result(result) => {
+                let tools = at(&result, "/tools").as_array().into_iter().flatten();
+                let names: Vec<&str> = tools
+                    .filter_map(|tool| at(tool, "/name").as_str())
+                    .collect();
+                self.tells(names.join(", "));
+                Ok(())
+            }
             Outcome::Error(_, message) => Err(message),
+        }
+    }
+
+    /// Tells what it saw of its last call.
+    pub(super) fn tells(&self, what: String) {
+        if let Some(call) = &self.call {
+            // Whoever listens has gone only when the demo is over.
+            let _ = self.badge.sights.send((call.clone(), what));
         }
     }
 
@@ -221,6 +263,8 @@ impl Agent {
             .send_request(request)
             .await
             .map_err(|error| error.to_string())?;
+        let call = response.headers().get("hopgate-call");
+        self.call = call.and_then(|id| id.to_str().ok()).map(str::to_owned);
         if let Some(session) = response.headers().get("mcp-session-id") {
             self.session = Some(session.clone());
         }

@@ -38,18 +38,6 @@ pub(super) async fn open(address: SocketAddr, badge: Badge) -> Result<JoinHandle
     }))
 }
 
-/// What its result says, line by line.
-pub(super) fn lines(result: &Value) -> Vec<String> {
-    let content = result.pointer("/content").and_then(Value::as_array);
-    let texts = content
-        .into_iter()
-        .flatten()
-        .filter_map(|part| part.get("text")?.as_str());
-    texts
-        .map(|text| format!("the librarian says: {text}"))
-        .collect()
-}
-
 async fn answer(badge: &Badge, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let hop = request.headers().get("txn-token").cloned();
     let body = Limited::new(request.into_body(), REQUEST_MOST)

@@ -2,24 +2,30 @@
 //!
 //! The planner speaks the revisions with `initialize`, the clerk the revision without; each makes calls of which one is
 //! refused. Then the planner asks the librarian, an agent that is a server too: what the librarian calls on is decided
-//! for the whole chain. What is printed is what the gateway recorded, not what the agents say.
+//! for the whole chain. What is printed are the spans the gateway would send to a collector, as a backend shows them, and
+//! whether its records are whole.
 
 mod agent;
 mod librarian;
 mod tree;
 
 use crate::assemble;
-use crate::audit::Record;
+use crate::audit::journal::verify::{Known, verify};
+use crate::audit::journal::{Folder, Keys};
 use crate::cli::serve;
 use crate::config;
+use crate::task::seal::KeyRing;
 use crate::telemetry::Outlets;
-use agent::{Agent, Badge, Outcome};
+use agent::{Agent, Badge};
 use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::json;
+use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tree::{Page, Sights};
 use uuid::Uuid;
 
 /// What the demo's gateway is configured with; ports and hashes are filled in.
@@ -33,7 +39,8 @@ const CONFIG: &str = include_str!("demo.toml");
 pub(crate) async fn run(folder: &Path) -> Result<String, String> {
     let (port, admin, own) = (free_port()?, free_port()?, free_port()?);
     let at = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let [planner, clerk, librarian] = [(); 3].map(|()| Badge::new(at, &key()));
+    let (tell, mut sights) = unbounded_channel();
+    let [planner, clerk, librarian] = [(); 3].map(|()| Badge::new(at, &key(), &tell));
     let path = folder.join("hopgate.toml");
     let text = CONFIG
         .replace("PORT", &port.to_string())
@@ -44,32 +51,53 @@ pub(crate) async fn run(folder: &Path) -> Result<String, String> {
         .replace("HASH-LIBRARIAN", &hash(librarian.key()));
     std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
     let loaded = config::load(&path).map_err(|broken| broken.to_string())?;
-    let (tap, mut records) = unbounded_channel();
-    let house = assemble::house(&path, loaded.config, Some(tap), Outlets::default())?;
+    let records = loaded.config.gateway.data_dir.join("audit");
+    let (tap, mut spans) = unbounded_channel();
+    let outlets = Outlets {
+        spans: Some(tap),
+        lines: None,
+    };
+    let house = assemble::house(&path, loaded.config, outlets)?;
+    let keys = Arc::clone(&house.live.look().keys);
     let serving = serve::open(house)?;
     let shelf = librarian::open(SocketAddr::from((Ipv4Addr::LOCALHOST, own)), librarian).await?;
 
-    let mut page = tree::Page::new(port);
-    page.branch("the planner opens with `initialize` (2025-11-25)");
-    let told = session(&planner, false).await?;
-    page.records(drain(&mut records), &told);
-    page.branch("the clerk speaks per request (2026-07-28)");
-    let told = session(&clerk, true).await?;
-    page.records(drain(&mut records), &told);
-    page.branch("the planner asks the librarian, who calls on: every hop is decided anew");
-    let told = errand(&planner).await?;
-    page.records(drain(&mut records), &told);
+    // The planner opens with `initialize`, the clerk speaks per request; then one agent calls another.
+    session(&planner, "plan", false).await?;
+    session(&clerk, "ledger", true).await?;
+    errand(&planner).await?;
     shelf.abort();
     serving.close(Duration::from_secs(1)).await;
-    Ok(page.finish())
+    let sights: Sights = drain(&mut sights).into_iter().collect();
+    let page = Page::draw(&drain(&mut spans), &sights);
+    told(port, &page, proven(&records, &keys)?)
+}
+
+/// The whole page.
+fn told(port: u16, page: &Page, records: u64) -> Result<String, String> {
+    let mut text = format!(
+        "hopgate on http://127.0.0.1:{port}, two sample servers, three sample agents.\n\
+         Below are the spans of their calls, as a tracing backend shows them.\n"
+    );
+    let Page {
+        text: trees,
+        answered,
+        refused,
+    } = page;
+    let written = write!(
+        text,
+        "{trees}\n{answered} calls answered, {refused} refused.\n\
+         {records} records, whole: proven as `hopgate audit verify` does, then thrown away with the demo.\n\
+         `hopgate serve` keeps its records in `audit` below `data_dir`.\n"
+    );
+    written.map_err(|error| error.to_string())?;
+    Ok(text)
 }
 
 /// One agent's work: it looks at the tools, writes a note, reads it, and tries to delete it.
-async fn session(badge: &Badge, modern: bool) -> Result<Vec<String>, String> {
-    let title = if modern { "second" } else { "first" };
+async fn session(badge: &Badge, title: &str, modern: bool) -> Result<(), String> {
     let mut agent = Agent::connect(badge, "notes", modern).await?;
-    let tools = agent.tools().await?;
-    let mut told = vec![format!("sees {}", tools.join(", "))];
+    agent.look().await?;
     let calls = [
         (
             "write_note",
@@ -79,27 +107,34 @@ async fn session(badge: &Badge, modern: bool) -> Result<Vec<String>, String> {
         ("delete_note", json!({ "title": title })),
     ];
     for (tool, arguments) in calls {
-        told.push(agent.call(tool, arguments).await?.said(tool));
+        agent.call(tool, arguments).await?;
     }
-    agent.leave().await?;
-    Ok(told)
+    agent.leave().await
 }
 
 /// A call to an agent that calls on.
-async fn errand(badge: &Badge) -> Result<Vec<String>, String> {
+async fn errand(badge: &Badge) -> Result<(), String> {
     let mut agent = Agent::connect(badge, "librarian", true).await?;
-    let outcome = agent.call("tidy", json!({ "title": "first" })).await?;
-    let mut told = match &outcome {
-        Outcome::Result(result) => librarian::lines(result),
-        Outcome::Error(..) => Vec::new(),
-    };
-    told.push(outcome.said("tidy"));
-    agent.leave().await?;
-    Ok(told)
+    let outcome = agent.call("tidy", json!({ "title": "plan" })).await?;
+    agent.tells(outcome.texts().join("; "));
+    agent.leave().await
 }
 
-fn drain(records: &mut UnboundedReceiver<Record>) -> Vec<Record> {
-    std::iter::from_fn(|| records.try_recv().ok()).collect()
+/// How many records there are, all of them proven.
+fn proven(folder: &Path, keys: &KeyRing) -> Result<u64, String> {
+    let known = Known {
+        keys: Keys::read(&keys.published())?,
+        ..Known::default()
+    };
+    let proofs = verify(&mut Folder::reading(folder), &known);
+    match proofs.iter().find_map(|proof| proof.bad.as_ref()) {
+        Some(bad) => Err(format!("{}, line {}: {}", bad.file, bad.line, bad.fault)),
+        None => Ok(proofs.iter().map(|proof| proof.lines).sum()),
+    }
+}
+
+fn drain<T>(told: &mut UnboundedReceiver<T>) -> Vec<T> {
+    std::iter::from_fn(|| told.try_recv().ok()).collect()
 }
 
 /// A static key that lives as long as the demo.

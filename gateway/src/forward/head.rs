@@ -247,6 +247,10 @@ fn stream(call: Call, mut headers: HeaderMap, body: ReplyBody, shared: &Shared) 
     headers
         .entry(CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-cache"));
+    let session = call.authorized.bound().session();
+    if let (Some(session), Some(outgoing)) = (session, call.traced()) {
+        session.memory.streams(&outgoing.context);
+    }
     let events = Events::new(call, body, shared.clone());
     Forwarded {
         head: parts(StatusCode::OK, headers),

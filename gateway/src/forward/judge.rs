@@ -2,14 +2,16 @@
 
 use super::events::Events;
 use super::{answer, seals};
-use crate::audit::Ending;
+use crate::audit::{Decided, Ending};
 use crate::authorize::{Sight, Verdict};
+use crate::snapshot::Snapshot;
 use crate::task::seal::Kind;
 use adapters::wire::answer::{Heard, hear};
 use adapters::wire::revision::Era;
 use adapters::wire::sse::Event;
 use adapters::wire::{Class, Member, Message, Method, array, text};
 use bytes::Bytes;
+use policy::Decision;
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -195,19 +197,45 @@ fn unasked(events: &mut Events, data: &Bytes, message: &Message) -> Spoken {
         // In the modern era a server sends no requests.
         return Spoken::Withhold;
     };
-    match sight.may_be_asked(method) {
-        Verdict::Pass => {
+    let decision = sight.asks(method);
+    let told = tell(events, sight, (method, decision.as_ref()), &snapshot);
+    match decision.filter(|_| told) {
+        Some(Decision::Allow(_)) => {
             let progress = message.slice(Member::MetaProgressToken, data);
             session.memory.ask(id, progress, method);
             let changed = seals::of_message(&events.call, message, data);
             events.waiting.get_or_insert_with(Instant::now);
             Spoken::Pass(changed)
         }
-        Verdict::Withhold => {
+        _ => {
             decline(events, data.slice_ref(id));
             Spoken::Withhold
         }
     }
+}
+
+/// Puts on record what is decided of a server's request to its client; without a record it does not go on.
+fn tell(
+    events: &Events,
+    sight: Sight<'_>,
+    (method, decision): (Option<Method>, Option<&Decision>),
+    snapshot: &Snapshot,
+) -> bool {
+    let (Some(method), Some(decision)) = (method, decision) else {
+        return true;
+    };
+    // A ping asks nothing.
+    if method == Method::Ping {
+        return true;
+    }
+    let decided = Decided::of(decision, sight.touched());
+    let call = (events.call.number, &**events.call.authorized.bound().task());
+    let digest = &snapshot.config.digest;
+    let told = events
+        .shared
+        .ledger
+        .asks(call, digest, method.name(), &decided);
+    told.is_ok()
 }
 
 /// Tells the server that its request reaches nobody, so that it does not wait for ever.

@@ -18,8 +18,9 @@ pub(crate) use era::{Eras, Speaks};
 pub(crate) use relay::{End, Relay};
 
 use crate::ask::{Ask, Mirrors};
-use crate::audit::{CallId, Ending, Listed, Recorded};
+use crate::audit::{CallId, Ending, Ledger, Listed, Recorded};
 use crate::authorize::Authorized;
+use crate::credentials::Credentialed;
 use crate::identity::now as seconds;
 use crate::limit::{Limits, Slot};
 use crate::live::Live;
@@ -69,6 +70,7 @@ pub(crate) struct Shared {
     pub(crate) tasks: Arc<Tasks>,
     pub(crate) mirrors: Arc<Mirrors>,
     pub(crate) limits: Arc<Limits>,
+    pub(crate) ledger: Arc<Ledger>,
     /// Streams end properly when the gateway shuts down.
     pub(crate) draining: CancellationToken,
 }
@@ -76,6 +78,7 @@ pub(crate) struct Shared {
 /// An authorized call on its way: what the relays need of it until the last byte.
 #[derive(Debug)]
 pub(crate) struct Call {
+    pub(crate) number: CallId,
     pub(crate) authorized: Authorized,
     pub(crate) slot: Option<Slot>,
     pub(crate) deadline: Instant,
@@ -101,6 +104,20 @@ impl Forward {
         Self { shared }
     }
 
+    /// Lets a call go on that there is a point in sending: nothing is intended that will not be.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Draining`] for a stream; the refusals of an era the server does not speak.
+    pub(crate) fn ready(&self, call: Credentialed) -> Result<Credentialed, Refusal> {
+        let authorized = call.authorized();
+        if self.shared.draining.is_cancelled() && authorized.opens_stream() {
+            return Err(Refusal::Draining);
+        }
+        era_allows(authorized)?;
+        Ok(call)
+    }
+
     /// Sends a recorded call and reads the head of its answer.
     ///
     /// # Errors
@@ -113,10 +130,6 @@ impl Forward {
     ) -> Result<Forwarded, Refusal> {
         let id = recorded.call();
         let (authorized, slot) = recorded.into_credentialed().into_admitted().into_parts();
-        if self.shared.draining.is_cancelled() && authorized.opens_stream() {
-            return Err(Refusal::Draining);
-        }
-        era_allows(&authorized)?;
         let call = Call::new((id, outgoing), (authorized, slot), &self.shared);
         let exchange = request::exchange(&call);
         call.opened();
@@ -207,6 +220,7 @@ impl Call {
             carry(&authorized, (hop, agent), shared, (begun, limit))
         });
         Self {
+            number: id,
             deadline: now + limit,
             carrying,
             outgoing,
@@ -222,6 +236,12 @@ impl Call {
         (said.class() == Class::Request)
             .then(|| said.id())
             .flatten()
+    }
+
+    /// Where its own span stands, where it has one.
+    pub(crate) fn traced(&self) -> Option<&Outgoing> {
+        let outgoing = self.outgoing.as_ref();
+        outgoing.filter(|outgoing| outgoing.context.sampled)
     }
 
     /// What it asks.

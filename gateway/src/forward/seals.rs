@@ -15,9 +15,7 @@ pub(super) fn seal(call: &Call, digest: Option<&[u8]>, handle: Handle, own: &str
     let keys = &bound.asked().context().snapshot.keys;
     let sealed = match handle {
         Handle::RequestState => {
-            let outgoing = call.outgoing.as_ref();
-            let sampled = outgoing.filter(|outgoing| outgoing.context.sampled);
-            let state = state::write(own, sampled.map(|outgoing| &outgoing.context));
+            let state = state::write(own, call.traced().map(|outgoing| &outgoing.context));
             keys.seal(
                 bound.owner(),
                 Kind::State(digest.unwrap_or_default()),

@@ -122,6 +122,21 @@ pub(crate) async fn prove(
     snapshot: &Snapshot,
     hearing: Hearing<'_>,
 ) -> Result<Proven, Refusal> {
+    let proven = hear(head, peer, resource, snapshot, hearing).await;
+    // Whatever it brought: nobody unknown is heard from an address that was refused so often in this second.
+    proven.map_err(|refusal| match hearing.ledger.floods(peer.address.ip()) {
+        true => Refusal::Flooding,
+        false => refusal,
+    })
+}
+
+async fn hear(
+    head: &Parts,
+    peer: &Peer,
+    resource: Resource<'_>,
+    snapshot: &Snapshot,
+    hearing: Hearing<'_>,
+) -> Result<Proven, Refusal> {
     let unproven = |why: Fault| why.refuse(snapshot, resource);
     let presented = token::presented(&head.headers).map_err(unproven)?;
     if let Some(presented) = presented {
@@ -135,12 +150,7 @@ pub(crate) async fn prove(
     }
     let caller = match &peer.shown {
         Some(shown) => workload::prove(shown, snapshot, resource)?,
-        None => local(head, peer, snapshot, resource).map_err(|refusal| {
-            match hearing.ledger.floods(peer.address.ip()) {
-                true => Refusal::Flooding,
-                false => refusal,
-            }
-        })?,
+        None => local(head, peer, snapshot, resource)?,
     };
     Ok(Proven {
         caller,

@@ -90,6 +90,11 @@ impl Drop for Slot {
 // === impl Admitted ===
 
 impl Admitted {
+    /// What was granted.
+    pub(crate) fn authorized(&self) -> &Authorized {
+        &self.authorized
+    }
+
     /// Takes the call and its place apart, for the stage that holds them until the answer's last byte.
     pub(crate) fn into_parts(self) -> (Authorized, Option<Slot>) {
         (self.authorized, self.slot)

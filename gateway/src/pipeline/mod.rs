@@ -31,7 +31,7 @@ pub(crate) use trail::{Evidence, Trail};
 pub use crate::audit::Record;
 
 use crate::ask::{Read, Reading};
-use crate::audit::{CallId, Ledger};
+use crate::audit::CallId;
 use crate::forward::{Content, Forward, Forwarded, Shared};
 use crate::identity::{Hearing, Identified, Tokens};
 use crate::listener::{Door, Edge, Visit};
@@ -41,12 +41,10 @@ use crate::{ask, authorize, credentials, identity};
 use http::{HeaderName, Response};
 use std::net::IpAddr;
 use std::sync::Arc;
-use trace::Trace;
 
 /// The stages and what they remember between calls.
 #[derive(Debug)]
 pub struct Pipeline {
-    ledger: Arc<Ledger>,
     shared: Shared,
     tokens: Tokens,
     forward: Forward,
@@ -58,10 +56,9 @@ const CALL: HeaderName = HeaderName::from_static("hopgate-call");
 
 impl Pipeline {
     /// The stages over what they share.
-    pub(crate) fn new(ledger: Arc<Ledger>, shared: Shared, tracer: Arc<Tracer>) -> Self {
+    pub(crate) fn new(shared: Shared, tracer: Arc<Tracer>) -> Self {
         let forward = Forward::new(shared.clone());
         Self {
-            ledger,
             shared,
             tokens: Tokens::default(),
             forward,
@@ -75,9 +72,7 @@ impl Pipeline {
         let snapshot = self.shared.live.snapshot();
         let address = inbound.peer.address.ip();
         let mut trail = self.open(call, &snapshot, &inbound.server, address);
-        if let Some(trace) = trail.trace() {
-            trace.came(&inbound.head);
-        }
+        trail.came(&inbound.head);
         let mut response = match self.read(inbound, snapshot, &mut trail).await {
             Ok(Reading::One(read)) => self.answer(read, trail).await,
             Ok(Reading::Batch(items)) => batch::answer(self, items, (call, address), trail).await,
@@ -113,29 +108,25 @@ impl Pipeline {
 
     /// The way of one call, from what is asked to what the server answers.
     async fn run(&self, read: Read, trail: &mut Trail) -> Result<Forwarded, Refusal> {
-        if let Some(trace) = trail.trace() {
-            trace.hear(read.asked());
-        }
+        trail.hear(&read);
         let asked = trail.step(ask::check(read, &self.shared.mirrors))?;
         let bound = trail.step(self.shared.tasks.bind(asked))?;
-        if let Some(trace) = trail.trace() {
-            trace.bind(&bound);
-        }
-        let mut judged = authorize::judge(&bound);
-        trail.amend(|record| judged.tell(record));
+        trail.stand(&bound);
+        let judged = trail.judge(authorize::judge(&bound));
         let authorized = authorize::authorize(bound, judged, &self.shared.tasks).await;
         let authorized = trail.step(authorized)?;
         let admitted = trail.step(self.shared.limits.admit(authorized))?;
         let credentialed = trail.step(credentials::attach(admitted))?;
-        let recorded = trail.intend(credentialed).await?;
-        let outgoing = trail.trace().and_then(Trace::send);
+        let ready = trail.step(self.forward.ready(credentialed))?;
+        let recorded = trail.intend(ready).await?;
+        let outgoing = trail.send();
         trail.step(self.forward.send(recorded, outgoing).await)
     }
 
     fn hearing(&self) -> Hearing<'_> {
         Hearing {
             tokens: &self.tokens,
-            ledger: &self.ledger,
+            ledger: &self.shared.ledger,
         }
     }
 
@@ -143,7 +134,7 @@ impl Pipeline {
         let digest = Arc::clone(&snapshot.config.digest);
         Trail::open(
             Record::begin(call, digest, Arc::clone(server), address),
-            Arc::clone(&self.ledger),
+            Arc::clone(&self.shared.ledger),
             &self.tracer,
         )
     }

@@ -119,8 +119,8 @@ impl Trace {
         let name = Cow::Owned(format!("{verb} {route}"));
         let status = record.status.map(i64::from);
         Span::new(SpanKind::Server, name, &stand.http, self.began)
-            .called_from(&stand.parent)
-            .with("http.request.method", verb.to_owned())
+            .called_from(&stand.asked_by)
+            .with(attribute::HTTP_METHOD, verb.to_owned())
             .with("url.path", route)
             .with_some("http.response.status_code", status)
             .with_some(attribute::PROTOCOL_VERSION, self.version())

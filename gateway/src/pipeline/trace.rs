@@ -64,8 +64,9 @@ pub(super) struct Stand {
     /// Beneath which it stands; whether that is a span of this process does not matter to anybody.
     pub(super) parent: TraceContext,
     pub(super) links: Vec<TraceContext>,
-    /// The span of the HTTP request it came in.
+    /// The span of the HTTP request it came in, and what that stands beneath.
     pub(super) http: TraceContext,
+    pub(super) asked_by: TraceContext,
 }
 
 /// What spans say beyond the record.
@@ -202,22 +203,26 @@ impl Trace {
     }
 
     fn stands(&mut self, parent: TraceContext, mut links: Vec<TraceContext>) {
-        let http = match self.header.take() {
-            Some(header) if header.trace_id == parent.trace_id => header.child(),
-            Some(header) => {
-                if !links.iter().any(|link| link.span_id == header.span_id) {
-                    links.push(header);
-                }
-                parent.child()
-            }
-            None => parent.child(),
-        };
+        let header = self.header.take();
+        if let Some(stray) = header
+            .as_ref()
+            .filter(|one| one.trace_id != parent.trace_id)
+            && !links.iter().any(|link| link.span_id == stray.span_id)
+        {
+            links.push(stray.clone());
+        }
+        let own = header.filter(|header| header.trace_id == parent.trace_id);
+        let asked_by = own.unwrap_or_else(|| parent.clone());
         let sampled = parent.sampled;
         self.stand = Some(Stand {
             at: parent.child(),
+            http: TraceContext {
+                sampled,
+                ..asked_by.child()
+            },
+            asked_by,
             parent,
             links,
-            http: TraceContext { sampled, ..http },
         });
     }
 

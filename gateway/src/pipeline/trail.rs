@@ -4,10 +4,14 @@
 //! nothing after it runs; the trail's `Drop` then delivers the call as abandoned. It neither waits nor fails.
 
 use super::refusal::Refusal;
-use super::trace::{Step, Trace};
+use super::trace::{Outgoing, Step, Trace};
+use crate::ask::Read;
 use crate::audit::{Delivery, Ending, Ledger, Place, Record, Recorded};
+use crate::authorize::Judged;
 use crate::credentials::Credentialed;
+use crate::task::Bound;
 use crate::telemetry::Tracer;
+use http::request::Parts;
 use std::sync::Arc;
 
 /// What a stage proved, in the words of the record.
@@ -44,9 +48,36 @@ impl Trail {
         }
     }
 
-    /// What is traced of the call, where traces are kept.
-    pub(super) fn trace(&mut self) -> Option<&mut Trace> {
-        self.trace.as_deref_mut()
+    /// Notes the HTTP request the call came in.
+    pub(super) fn came(&mut self, head: &Parts) {
+        if let Some(trace) = &mut self.trace {
+            trace.came(head);
+        }
+    }
+
+    /// Notes which trace its proven caller says it belongs to.
+    pub(super) fn hear(&mut self, read: &Read) {
+        if let Some(trace) = &mut self.trace {
+            trace.hear(read.asked());
+        }
+    }
+
+    /// Finds where it stands in its trace.
+    pub(super) fn stand(&mut self, bound: &Bound) {
+        if let Some(trace) = &mut self.trace {
+            trace.bind(bound);
+        }
+    }
+
+    /// Notes what was decided, whether or not it may pass.
+    pub(super) fn judge(&mut self, mut judged: Judged) -> Judged {
+        self.amend(|record| judged.tell(record));
+        judged
+    }
+
+    /// The server is called from here on; what of its trace goes along, where traces are kept.
+    pub(super) fn send(&mut self) -> Option<Outgoing> {
+        self.trace.as_mut()?.send()
     }
 
     /// Takes the place of the outcome.
@@ -103,11 +134,20 @@ impl Trail {
     /// # Errors
     ///
     /// [`Refusal::Unrecorded`].
-    pub(crate) async fn opened(&self) -> Result<(), Refusal> {
-        match &self.record {
-            Some(record) => self.ledger.opened(record).await,
-            None => Err(Refusal::Unrecorded),
+    pub(crate) async fn opened(&mut self) -> Result<(), Refusal> {
+        let Some(record) = &mut self.record else {
+            return Err(Refusal::Unrecorded);
+        };
+        self.ledger.opened(record).await?;
+        // A span that lasts as long as a stream that only listens would be seen when nobody asks any more.
+        if record.listens()
+            && let Some(trace) = self.trace.take()
+        {
+            let ending = std::mem::replace(&mut record.ending, Ending::Answered);
+            trace.end(record);
+            record.ending = ending;
         }
+        Ok(())
     }
 
     /// Delivers the outcome; what the caller may see waits for it.
@@ -139,7 +179,7 @@ impl Trail {
         if let Some(trace) = self.trace.take() {
             trace.end(&record);
         }
-        self.ledger.deliver(*record, self.place.take())
+        self.ledger.deliver(&record, self.place.take())
     }
 }
 

@@ -1,6 +1,7 @@
 //! A request whose task, chain and session are known, and what its handles open to.
 
 use super::chain::Hop;
+use super::handles::Opened;
 use super::seal::Owner;
 use super::session::Session;
 use super::work::{Held, Task};
@@ -15,21 +16,21 @@ use std::sync::Arc;
 /// A request whose task and session are known. Made only by [`Tasks::bind`].
 #[derive(Debug)]
 pub(crate) struct Bound {
-    pub(super) asked: Asked,
+    asked: Asked,
     /// Not idle while the request lives.
-    pub(super) task: Held,
+    task: Held,
     /// The call whose hop token it brought.
-    pub(super) hop: Option<Hop>,
+    hop: Option<Hop>,
     /// Whether it is the first call of its task.
-    pub(super) first: bool,
+    first: bool,
     /// Where the call stands whose `requestState` it brings back.
-    pub(super) resumed: Option<TraceContext>,
-    pub(super) session: Option<BoundSession>,
-    pub(super) edits: Vec<Edit>,
+    resumed: Option<TraceContext>,
+    session: Option<BoundSession>,
+    edits: Vec<Edit>,
     /// `Mcp-Name` for the server, where it repeats a handle.
-    pub(super) opened_name: Option<String>,
+    opened_name: Option<String>,
     /// `Last-Event-ID` for the server.
-    pub(super) last_event: Option<HeaderValue>,
+    last_event: Option<HeaderValue>,
 }
 
 /// The legacy session of a request.
@@ -45,6 +46,27 @@ pub(crate) struct BoundSession {
 // === impl Bound ===
 
 impl Bound {
+    /// A request and what it belongs to, as [`super::Tasks::bind`] has found it.
+    pub(super) fn new(
+        asked: Asked,
+        (task, first): (Held, bool),
+        hop: Option<Hop>,
+        session: Option<BoundSession>,
+        (opened, last_event): (Opened, Option<HeaderValue>),
+    ) -> Self {
+        Self {
+            asked,
+            task,
+            hop,
+            first,
+            resumed: opened.resumed,
+            session,
+            edits: opened.edits,
+            opened_name: opened.name,
+            last_event,
+        }
+    }
+
     /// What is asked.
     pub(crate) fn asked(&self) -> &Asked {
         &self.asked

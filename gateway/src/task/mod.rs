@@ -81,20 +81,14 @@ impl Tasks {
             return Err(Refusal::Invalid("DELETE ends a session, and none is named"));
         }
         let last_event = last_event(&asked, session.as_ref())?;
-        let opened = handles::open(&asked)?;
+        let mut opened = handles::open(&asked)?;
+        if let (Some(_), Some(session)) = (&last_event, &session) {
+            opened.resumed = session.memory.streamed();
+        }
         let parent = self.parent(&asked, now())?;
-        let (task, first) = self.task(&asked, parent.as_ref(), session.as_ref())?;
-        Ok(Bound {
-            asked,
-            task,
-            hop: parent,
-            first,
-            resumed: opened.resumed,
-            session,
-            edits: opened.edits,
-            opened_name: opened.name,
-            last_event,
-        })
+        let task = self.task(&asked, parent.as_ref(), session.as_ref())?;
+        let opened = (opened, last_event);
+        Ok(Bound::new(asked, task, parent, session, opened))
     }
 
     /// Begins the memory of the session that an `initialize` was just given.

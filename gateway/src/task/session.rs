@@ -4,6 +4,7 @@
 //! Nothing here is needed to open a session: the sealed id carries the server's own. After a restart, or on another
 //! replica, the memory begins empty, which can only refuse more: an answer nobody asked for goes nowhere.
 
+use crate::telemetry::trace::TraceContext;
 use adapters::wire::Method;
 use adapters::wire::revision::Revision;
 use aws_lc_rs::digest::{SHA256, digest};
@@ -51,6 +52,8 @@ struct Memory {
     asked: Vec<Asked>,
     /// What `initialize` negotiated, where this process saw it.
     revision: Option<Revision>,
+    /// Where the call stands whose stream came last: what a resumption takes up.
+    streamed: Option<Box<TraceContext>>,
     used: Option<Instant>,
 }
 
@@ -240,6 +243,16 @@ impl Session {
     /// What `initialize` negotiated, where this process saw it.
     pub(crate) fn revision(&self) -> Option<Revision> {
         self.memory().revision
+    }
+
+    /// A call that is traced begins to stream.
+    pub(crate) fn streams(&self, call: &TraceContext) {
+        self.memory().streamed = Some(Box::new(call.clone()));
+    }
+
+    /// Where the call stands whose stream came last.
+    pub(super) fn streamed(&self) -> Option<TraceContext> {
+        self.memory().streamed.as_deref().cloned()
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {

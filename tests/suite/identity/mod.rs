@@ -97,7 +97,7 @@ impl World {
 }
 
 /// An envelope that keeps nothing out.
-const EVERYTHING: &str = "tools = [\"**\"], hops = 8";
+pub(crate) const EVERYTHING: &str = "tools = [\"**\"], hops = 8";
 
 /// The canonical URI of a server's endpoint.
 fn audience(gateway: &Gateway, server: &str) -> String {
@@ -105,7 +105,7 @@ fn audience(gateway: &Gateway, server: &str) -> String {
 }
 
 /// A rule that allows `tools` to every agent.
-fn allow(name: &str, tools: &str) -> String {
+pub(crate) fn allow(name: &str, tools: &str) -> String {
     format!("\n[[rules]]\nname = \"{name}\"\ntools = [\"{tools}\"]\nallow = true\n")
 }
 
@@ -122,7 +122,7 @@ pub(crate) fn keys(subjects: &[&str]) -> String {
 }
 
 /// Only these agents, each with a static key of its own, and everything allowed to them.
-fn staffed(setup: Setup, agents: &[&str]) -> Setup {
+pub(crate) fn staffed(setup: Setup, agents: &[&str]) -> Setup {
     let known = |name: &&str| registered(name, &format!("\"keys:{name}\""), EVERYTHING);
     let tables: String = agents.iter().map(known).collect();
     setup
@@ -133,7 +133,7 @@ fn staffed(setup: Setup, agents: &[&str]) -> Setup {
 }
 
 /// The static key of a subject.
-fn key(subject: &str) -> String {
+pub(crate) fn key(subject: &str) -> String {
     format!("key-of-{subject}-0123456789abcdefghijklmnopqrstuvwxyz")
 }
 
@@ -163,7 +163,7 @@ async fn in_session(gateway: &Gateway, subject: &str) -> Agent {
 }
 
 /// Any request beside the calls, as this agent.
-async fn visit(agent: &Agent, verb: &str, path: &str, body: &str) -> Whole {
+pub(crate) async fn visit(agent: &Agent, verb: &str, path: &str, body: &str) -> Whole {
     let head = format!("{verb} {path} HTTP/1.1\r\n{}", agent.headers);
     agent.send(&head, body.as_bytes()).await.whole().await
 }

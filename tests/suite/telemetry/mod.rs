@@ -4,6 +4,7 @@ mod dashboard;
 mod faults;
 mod settings;
 mod signals;
+mod traces;
 
 use tests::{Collector, Setup, Upstream};
 

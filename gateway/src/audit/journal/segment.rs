@@ -127,12 +127,15 @@ impl<D: Disk> Segment<D> {
             return Ok(());
         };
         self.state = State::Torn;
-        let taken = disk.write(file, &self.staged)?;
-        if taken < self.staged.len() {
-            return Err(io::Error::new(
-                ErrorKind::StorageFull,
-                "the disk took part of a write only",
-            ));
+        let mut rest = self.staged.as_slice();
+        while !rest.is_empty() {
+            // Of a disk that took a part only the next attempt says why.
+            let taken = disk.write(file, rest)?;
+            if taken == 0 {
+                let none = "the disk took part of a write only";
+                return Err(io::Error::new(ErrorKind::StorageFull, none));
+            }
+            rest = rest.get(taken..).unwrap_or_default();
         }
         self.state = State::Sound;
         Ok(())

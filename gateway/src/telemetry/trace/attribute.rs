@@ -20,6 +20,8 @@ pub const REQUEST: &str = "jsonrpc.request.id";
 pub const ERROR: &str = "error.type";
 /// The code of a JSON-RPC error, as text.
 pub const CODE: &str = "rpc.response.status_code";
+/// The method of an HTTP request, on its own span.
+pub const HTTP_METHOD: &str = "http.request.method";
 /// `tcp` or `pipe`.
 pub const TRANSPORT: &str = "network.transport";
 /// `http`.
@@ -32,8 +34,6 @@ pub const SERVER_ADDRESS: &str = "server.address";
 pub const SERVER_PORT: &str = "server.port";
 /// The caller, on spans of kind SERVER.
 pub const CLIENT_ADDRESS: &str = "client.address";
-/// Its port.
-pub const CLIENT_PORT: &str = "client.port";
 
 /// The agent that calls.
 pub const AGENT: &str = "hopgate.agent";
@@ -55,18 +55,12 @@ pub const DECISION: &str = "hopgate.decision";
 pub const RULE: &str = "hopgate.rule";
 /// The kind of refusal.
 pub const REFUSAL: &str = "hopgate.refusal";
-/// The credential's name, never its value.
-pub const CREDENTIAL: &str = "hopgate.credential";
-/// The lease.
-pub const LEASE: &str = "hopgate.lease";
 /// The highest label the task has touched.
 pub const LABEL: &str = "hopgate.label";
 /// The digest of the snapshot it was judged under.
 pub const SNAPSHOT: &str = "hopgate.snapshot";
 /// How the call ended, in the words of its record.
 pub const ENDING: &str = "hopgate.ending";
-/// How the gateway speaks MCP on that side, where the network attributes do not say: `streamable_http`, `sse`, `stdio`.
-pub const WAY: &str = "hopgate.transport";
 /// Why a task ended.
 pub const CAUSE: &str = "hopgate.cause";
 /// How many calls a task had.
