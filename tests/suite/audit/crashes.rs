@@ -40,8 +40,6 @@ struct Book {
     outcomes: HashSet<String>,
     /// Calls without an outcome so far, and their nonces.
     open: std::collections::HashMap<String, String>,
-    /// Calls that were cut off, as the next start has put on record.
-    lost: usize,
     recovered: usize,
 }
 
@@ -130,15 +128,13 @@ impl Book {
             intents: HashSet::new(),
             outcomes: HashSet::new(),
             open: [].into(),
-            lost: 0,
             recovered: 0,
         }
     }
 
-    /// Reads on, and says how many calls of this part were cut between intent and outcome. Each has got its outcome
-    /// since, one that no caller can have seen.
+    /// Reads on, and says how many calls were cut between intent and outcome: the next start ends them.
     fn read(&mut self) -> usize {
-        let before = self.lost;
+        let mut lost = 0;
         for record in self.log.more() {
             let call = text(&record, "call").to_owned();
             match text(&record, "kind") {
@@ -152,9 +148,9 @@ impl Book {
                     let nonce = self
                         .open
                         .remove(&call)
-                        .unwrap_or_else(|| panic!("unasked: {record}"));
+                        .unwrap_or_else(|| panic!("unasked, or twice: {record}"));
                     match text(&record, "ending") {
-                        "lost" => self.lost += 1,
+                        "lost" => lost += 1,
                         _ => drop(self.outcomes.insert(nonce)),
                     }
                 }
@@ -163,7 +159,7 @@ impl Book {
             }
         }
         assert!(self.open.is_empty(), "without an outcome: {:?}", self.open);
-        self.lost - before
+        lost
     }
 
     fn balance(&self, ledgers: &Ledgers) {

@@ -4,9 +4,13 @@ mod batches;
 mod books;
 mod crashes;
 mod disk;
+mod facts;
 mod floods;
+mod kinds;
 mod number;
 mod order;
+mod secrecy;
+mod truth;
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
