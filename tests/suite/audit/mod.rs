@@ -7,6 +7,7 @@ mod disk;
 mod floods;
 mod number;
 mod order;
+mod sizes;
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
