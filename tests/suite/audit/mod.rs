@@ -8,6 +8,7 @@ mod floods;
 mod number;
 mod order;
 mod sizes;
+mod twice;
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
