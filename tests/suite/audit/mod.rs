@@ -7,6 +7,7 @@ mod disk;
 mod floods;
 mod number;
 mod order;
+mod remembered;
 mod sizes;
 mod twice;
 
