@@ -8,6 +8,7 @@ mod floods;
 mod number;
 mod order;
 mod remembered;
+mod removed;
 mod sizes;
 mod twice;
 
