@@ -88,7 +88,7 @@ pub(crate) struct Caller {
     stream: TcpStream,
     head: String,
     /// A header line, ended by CRLF.
-    proof: String,
+    header: String,
     buffer: Vec<u8>,
 }
 
@@ -111,14 +111,19 @@ impl Caller {
         Some(Self {
             stream,
             head,
-            proof: String::new(),
+            header: String::new(),
             buffer: Vec::with_capacity(80 << 10),
         })
     }
 
     /// Sends this bearer token from now on.
     pub(crate) fn bears(&mut self, token: &str) {
-        self.proof = format!("Authorization: Bearer {token}\r\n");
+        self.says(&format!("Authorization: Bearer {token}"));
+    }
+
+    /// Sends this header from now on, in place of the one before.
+    pub(crate) fn says(&mut self, header: &str) {
+        self.header = format!("{header}\r\n");
     }
 
     /// One call; panics on anything but the right answer.
@@ -145,8 +150,8 @@ impl Caller {
         ));
         let body =
             format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{params}}}"#);
-        let (head, proof) = (&self.head, &self.proof);
-        let request = format!("{head}{proof}Content-Length: {}\r\n\r\n{body}", body.len());
+        let (head, header) = (&self.head, &self.header);
+        let request = format!("{head}{header}Content-Length: {}\r\n\r\n{body}", body.len());
         self.stream.write_all(request.as_bytes()).await.ok()?;
         self.buffer.clear();
         let end = loop {

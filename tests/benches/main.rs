@@ -6,6 +6,7 @@ mod load;
 mod machine;
 mod memory;
 mod proofs;
+mod records;
 mod stub;
 mod subjects;
 mod table;
@@ -24,6 +25,7 @@ struct Plan {
     sessions: usize,
     /// Rounds and calls for each kind of proof, and how many subjects.
     proofs: (usize, usize, usize),
+    records: records::Plan,
 }
 
 /// One subject under one load, over all rounds.
@@ -62,6 +64,11 @@ fn main() {
             starts: 3,
             sessions: 500,
             proofs: (1, 2_000, 2_000),
+            records: records::Plan {
+                rounds: 1,
+                calls: 3_200,
+                warm: 640,
+            },
         },
         false => Plan {
             rounds: 5,
@@ -70,18 +77,29 @@ fn main() {
             starts: 25,
             sessions: 10_000,
             proofs: (3, 20_000, 200_000),
+            records: records::Plan {
+                rounds: 6,
+                calls: 16_000,
+                warm: 1_600,
+            },
         },
     };
-    let report = match words.contains(&"--proofs") {
-        true => runtime.block_on(async {
+    let (mark, report) = runtime.block_on(async {
+        if words.contains(&"--records") {
             let stub = subjects::stub(&cores).await;
-            proofs::measure(&cores, &stub, plan.proofs).await.render()
-        }),
-        false => runtime.block_on(run(&cores, &plan)),
-    };
+            let report = records::measure(&cores, &stub, &plan.records).await;
+            return ("records", report);
+        }
+        if words.contains(&"--proofs") {
+            let stub = subjects::stub(&cores).await;
+            let proofs = proofs::measure(&cores, &stub, plan.proofs).await;
+            return ("bench", proofs.render());
+        }
+        ("bench", run(&cores, &plan).await)
+    });
     println!("{report}");
     if words.contains(&"--write") {
-        table::write(&report);
+        table::write(mark, &report);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::load::{Caller, Target};
 use crate::machine::Cores;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use tests::setup::{Place, Setup};
@@ -120,6 +120,11 @@ impl Proxy {
         self.0.process.id()
     }
 
+    /// Where it keeps what it keeps.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.0.place.folder.join("data")
+    }
+
     /// Keep-alive on both sides, no access log, one worker; everything else as it comes.
     pub(crate) async fn nginx(cores: &Cores, stub: &Child) -> Self {
         let place = Place::free();
@@ -162,21 +167,37 @@ http {{
 
     /// The same with further tables.
     pub(crate) async fn hopgate_with(cores: &Cores, stub: &Child, tables: &str) -> Self {
-        let started = Self::spawn_hopgate(cores, stub, |setup| setup.tail(tables));
+        let own = tests::gateway::binary();
+        Self::hopgate_as(cores, stub, &own, |setup| setup.tail(tables)).await
+    }
+
+    /// This binary, with another setup.
+    pub(crate) async fn hopgate_as(
+        cores: &Cores,
+        stub: &Child,
+        binary: &Path,
+        change: impl FnOnce(Setup) -> Setup,
+    ) -> Self {
+        let started = Self::spawn_hopgate((cores, stub), binary, change);
         Self(started.0.answering().await)
     }
 
     /// Started, and nothing more.
     pub(crate) fn hopgate_unawaited(cores: &Cores, stub: &Child, gateway: &str) -> Self {
-        Self::spawn_hopgate(cores, stub, |setup| setup.gateway(gateway))
+        let own = tests::gateway::binary();
+        Self::spawn_hopgate((cores, stub), &own, |setup| setup.gateway(gateway))
     }
 
-    fn spawn_hopgate(cores: &Cores, stub: &Child, change: impl FnOnce(Setup) -> Setup) -> Self {
+    fn spawn_hopgate(
+        (cores, stub): (&Cores, &Child),
+        binary: &Path,
+        change: impl FnOnce(Setup) -> Setup,
+    ) -> Self {
         let place = Place::free();
         let url = format!("http://127.0.0.1:{}/mcp", stub.place.port);
         let text = change(Setup::new(&url)).text(&place);
         std::fs::write(place.config(), text).expect("configuration");
-        let mut command = Command::new(tests::gateway::binary());
+        let mut command = Command::new(binary);
         command.args(["serve", "--config"]).arg(place.config());
         Self(Child::spawn(
             &cores.proxy,

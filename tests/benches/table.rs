@@ -6,9 +6,6 @@ use crate::memory::Memory;
 use crate::subjects::Subject;
 use std::fmt::Write;
 
-const BEGIN: &str = "<!-- bench: begin -->\n";
-const END: &str = "<!-- bench: end -->";
-
 pub(crate) fn render(cores: &Cores, rows: &[Row], start: f64, memory: &Memory) -> String {
     let mut text = format!(
         "Commit `{}` on {}; the proxy on one core, the rest on the other(s).\n\n",
@@ -97,12 +94,14 @@ fn other(rows: &[Row], start: f64, memory: &Memory) -> String {
     text
 }
 
-/// Replaces what stands between the marks.
-pub(crate) fn write(report: &str) {
+/// Replaces what stands between the two marks of this name.
+pub(crate) fn write(mark: &str, report: &str) {
+    let begin = format!("<!-- {mark}: begin -->\n");
+    let end = format!("<!-- {mark}: end -->");
     let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/performance.md");
     let page = std::fs::read_to_string(&file).expect("docs/performance.md");
-    let (before, rest) = page.split_once(BEGIN).expect("the first mark");
-    let (_, after) = rest.split_once(END).expect("the second mark");
-    std::fs::write(&file, format!("{before}{BEGIN}{report}{END}{after}"))
+    let (before, rest) = page.split_once(&begin).expect("the first mark");
+    let (_, after) = rest.split_once(&end).expect("the second mark");
+    std::fs::write(&file, format!("{before}{begin}{report}{end}{after}"))
         .expect("docs/performance.md");
 }

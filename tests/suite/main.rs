@@ -21,6 +21,7 @@ mod regressions;
 mod reload;
 mod server_requests;
 mod sessions;
+mod shipping;
 mod streaming;
 mod strict;
 mod telemetry;

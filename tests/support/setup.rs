@@ -100,7 +100,7 @@ impl Setup {
         self
     }
 
-    /// These lines as `[audit]`.
+    /// These lines as `[audit]`; without any there is no such table.
     pub fn audit(mut self, lines: &str) -> Self {
         lines.clone_into(&mut self.audit);
         self
@@ -160,7 +160,10 @@ impl Setup {
                 }
             }
         }
-        text + "\n[audit]\n" + &self.audit + "\n" + &self.tail
+        if !self.audit.is_empty() {
+            write!(text, "\n[audit]\n{}\n", self.audit).expect("text");
+        }
+        text + &self.tail
     }
 }
 

@@ -1,7 +1,8 @@
 //! Builds what tells of the gateway: its records, and who is sent them, spans, metrics and log lines.
 
+use crate::audit::lost::{self, Reach};
 use crate::audit::shipping::Backlog;
-use crate::audit::{self, Journal, Ledger, Reach, Signer, event};
+use crate::audit::{self, Journal, Ledger, Signer, event};
 use crate::config::{Config, Deadlines, Durability, Signal, Target};
 use crate::snapshot::Snapshot;
 use crate::telemetry::{Collectors, Metrics, Tracer};
@@ -54,6 +55,8 @@ pub(super) fn ledger(
     let folder = config.gateway.data_dir.join("audit");
     let signer = Signer::new(Arc::clone(&first.keys))?;
     let mut settings = settings(config);
+    let (below, reach) = (folder.clone(), reach(config));
+    settings.first = Some(Box::new(move || Box::new(lost::ended(&below, reach))));
     if let Some(copies) = tracer.records() {
         settings.on_written = Some(Box::new(move |log, lines| copies.put(log, lines)));
     }
@@ -65,8 +68,7 @@ pub(super) fn ledger(
     let ledger = Ledger::new(journal, Arc::clone(metrics)).shipping(backlog);
     ledger.bound(config.audit.refusals);
     let lines = event::started(&config.digest, &config.files, &first.keys);
-    let recovered = ledger.recover(&folder, reach(config));
-    let queued = recovered.and_then(|()| ledger.queue(lines));
+    let queued = ledger.queue(lines);
     queued.map_err(|why| format!("{}: {why}", folder.display()))?;
     Ok(ledger)
 }

@@ -25,11 +25,11 @@ pub(crate) struct Reach {
 
 /// What was found.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Found {
+struct Found {
     /// The calls without an outcome, in the order they began.
-    pub(crate) calls: Vec<Uuid>,
+    calls: Vec<Uuid>,
     /// Whether the bytes did not reach as far back as the time.
-    pub(crate) short: bool,
+    short: bool,
 }
 
 /// As much of a line as says of which kind it is and of which call.
@@ -37,12 +37,33 @@ const HEAD: u64 = 128;
 /// As many outcomes are written as one.
 const BATCH: usize = 512;
 
-/// Looks for them below `folder`, the `audit` of a `data_dir`, in which nobody writes meanwhile.
-///
-/// # Errors
-///
-/// A file that cannot be read.
-pub(crate) fn find(folder: &Path, reach: Reach) -> io::Result<Found> {
+/// The outcomes of those below `folder`, the `audit` of a `data_dir`, in which nobody writes meanwhile.
+pub(crate) fn ended(folder: &Path, reach: Reach) -> impl Iterator<Item = Lines> + use<> {
+    let found = find(folder, reach).unwrap_or_else(|why| {
+        tracing::error!(
+            "calls that were cut off get no outcome: the records cannot be read back: {why}"
+        );
+        Found::default()
+    });
+    if found.short {
+        let bytes = reach.bytes;
+        tracing::warn!(
+            bytes,
+            "calls that were cut off were looked for in the newest records only"
+        );
+    }
+    if !found.calls.is_empty() {
+        let calls = found.calls.len();
+        tracing::warn!(
+            calls,
+            "calls were cut off by the end of the last process: recorded as lost"
+        );
+    }
+    outcomes(found.calls)
+}
+
+/// Looks for them.
+fn find(folder: &Path, reach: Reach) -> io::Result<Found> {
     let folder = folder.join(Log::Calls.name());
     let mut segments = Vec::new();
     for entry in fs::read_dir(&folder)? {
@@ -81,15 +102,16 @@ pub(crate) fn find(folder: &Path, reach: Reach) -> io::Result<Found> {
     Ok(Found { calls, short })
 }
 
-/// Their outcomes.
-pub(crate) fn outcomes(calls: &[Uuid]) -> impl Iterator<Item = Lines> {
-    calls.chunks(BATCH).map(|calls| {
-        let line = |call: &Uuid| {
+fn outcomes(calls: Vec<Uuid>) -> impl Iterator<Item = Lines> {
+    let mut left = calls.into_iter();
+    std::iter::from_fn(move || {
+        let line = |call: Uuid| {
             let mut line = Line::new(Log::Calls, "outcome");
-            line.id("call", *call).text("ending", "lost");
+            line.id("call", call).text("ending", "lost");
             line
         };
-        calls.iter().map(line).collect()
+        let lines: Lines = left.by_ref().take(BATCH).map(line).collect();
+        (!lines.is_empty()).then_some(lines)
     })
 }
 
@@ -176,5 +198,142 @@ impl Open {
     fn into_calls(mut self) -> Vec<Uuid> {
         self.order.retain(|call| self.calls.contains(call));
         self.order
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::journal::{Journal, Settings, Signer};
+    use super::super::{Arguments, CallId, Ending, Record, entry};
+    use super::*;
+    use crate::task::seal::KeyRing;
+    use std::net::{IpAddr, Ipv4Addr};
+    use std::path::PathBuf;
+    use std::sync::Arc;
+
+    const ALL: Reach = Reach {
+        time: Duration::from_secs(24 * 60 * 60),
+        bytes: u64::MAX,
+    };
+
+    struct Place(PathBuf);
+
+    impl Place {
+        fn new(name: &str) -> Self {
+            let name = format!("hopgate-lost-{name}-{}", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            drop(fs::remove_dir_all(&path));
+            fs::create_dir_all(path.join("calls")).unwrap();
+            Self(path)
+        }
+
+        /// A segment of these lines: when, what, which call.
+        fn segment(&self, number: u32, lines: &[(&str, &str, u128)]) {
+            let line = |(at, kind, call): &(&str, &str, u128)| {
+                format!(
+                    "{{\"at\":\"2026-11-{at}:00.000000Z\",\"kind\":\"{kind}\",\"call\":\"{call:032x}\",\"x\":\"{}\"}}\n",
+                    // What a caller says cannot make a line another one.
+                    r#"{\"kind\":\"outcome\",\"call\":\""#.repeat(20)
+                )
+            };
+            let text: String = lines.iter().map(line).collect();
+            let name = super::super::journal::name(number);
+            fs::write(self.0.join("calls").join(name), text).unwrap();
+        }
+
+        fn find(&self, reach: Reach) -> (Vec<u128>, bool) {
+            let found = find(&self.0, reach).unwrap();
+            let calls = found.calls.iter().map(Uuid::as_u128).collect();
+            (calls, found.short)
+        }
+    }
+
+    impl Drop for Place {
+        fn drop(&mut self) {
+            drop(fs::remove_dir_all(&self.0));
+        }
+    }
+
+    fn journal(place: &Place) -> Journal {
+        let ring = KeyRing::new([("k1", [7; 32].as_slice())]).unwrap();
+        let settings = Settings {
+            segment_bytes: 3_000,
+            ..Settings::default()
+        };
+        Journal::open(&place.0, settings, Signer::new(Arc::new(ring)).unwrap()).unwrap()
+    }
+
+    /// As the gateway writes its records, over many segments: every call that has not ended, and only once.
+    #[tokio::test]
+    async fn each_call_gets_one_outcome() {
+        let place = Place::new("once");
+        let journal = journal(&place);
+        let mut open = Vec::new();
+        for number in 0..40 {
+            let (snapshot, server) = (Arc::from("digest"), Arc::from("up"));
+            let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+            let mut record = Record::begin(CallId::new(), snapshot, server, address);
+            record.arguments = Some(Arguments::Full("{\"a\":1}".repeat(50).into()));
+            journal.write(entry::intent(&record)).await.unwrap();
+            record.intended = true;
+            if number % 3 == 0 {
+                open.push(record.call.uuid());
+            } else {
+                record.end(Ending::Answered);
+                journal.write(entry::outcome(&record)).await.unwrap();
+            }
+        }
+        assert!(fs::read_dir(place.0.join("calls")).unwrap().count() > 3);
+        let found = find(&place.0, ALL).unwrap();
+        assert_eq!(found.calls, open);
+        for lines in ended(&place.0, ALL) {
+            journal.write(lines).await.unwrap();
+        }
+        assert_eq!(find(&place.0, ALL).unwrap(), Found::default());
+        journal.close(Vec::new()).await.unwrap();
+    }
+
+    #[test]
+    fn no_further_back_than_a_call_may_last() {
+        let place = Place::new("time");
+        place.segment(1, &[("20T10:00", "intent", 1), ("20T11:00", "intent", 2)]);
+        place.segment(2, &[("21T12:00", "intent", 3), ("21T13:00", "outcome", 2)]);
+        place.segment(3, &[("21T13:01", "intent", 4), ("21T13:02", "outcome", 3)]);
+        let hours = |hours: u64| Reach {
+            time: Duration::from_secs(hours * 60 * 60),
+            ..ALL
+        };
+        assert_eq!(place.find(hours(24)), (vec![1, 4], false));
+        assert_eq!(place.find(hours(1)), (vec![4], false));
+        assert_eq!(place.find(Reach { bytes: 1, ..ALL }), (vec![4], true));
+    }
+
+    /// An outcome may stand in what is not there.
+    #[test]
+    fn a_gap_ends_the_search() {
+        let place = Place::new("gap");
+        place.segment(1, &[("21T10:00", "intent", 1)]);
+        place.segment(3, &[("21T10:02", "intent", 3)]);
+        assert_eq!(place.find(ALL), (vec![3], false));
+        place.segment(2, &[("21T10:01", "outcome", 1)]);
+        assert_eq!(place.find(ALL), (vec![3], false));
+    }
+
+    #[test]
+    fn what_is_no_such_line_is_passed_over() {
+        let place = Place::new("odd");
+        place.segment(1, &[("21T10:00", "segment", 1), ("21T10:00", "opened", 2)]);
+        assert_eq!(place.find(ALL), (vec![], false));
+        for text in [
+            "",
+            "\n\n",
+            "{\"at\":\"",
+            "{\"at\":\"é\",\"kind\":\"intent\"}\n",
+        ] {
+            fs::write(place.0.join("calls/00000002.jsonl"), text).unwrap();
+            assert_eq!(place.find(ALL), (vec![], false), "{text}");
+        }
+        fs::create_dir(place.0.join("calls/00000003.jsonl")).unwrap();
+        assert!(find(&place.0, ALL).is_err());
     }
 }

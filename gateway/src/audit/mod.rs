@@ -9,7 +9,7 @@ mod entry;
 pub(crate) mod event;
 pub(crate) mod journal;
 mod log;
-mod lost;
+pub(crate) mod lost;
 pub(crate) mod reader;
 mod record;
 mod refusals;
@@ -21,7 +21,6 @@ pub(crate) use event::{Change, Deed};
 pub(crate) use journal::{
     Delivery, Durability, Journal, Lines, Place, Settings, Signer, Unwritten,
 };
-pub(crate) use lost::Reach;
 pub(crate) use record::{Arguments, Decided, Listed};
 pub(crate) use refusals::{Refusals, Source};
 
@@ -36,7 +35,6 @@ use crate::telemetry::metrics::{self, Operation, Outcome, Target};
 use adapters::wire::Method;
 use shipping::Backlog;
 use std::net::IpAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::time::Instant;
@@ -190,36 +188,6 @@ impl Ledger {
                 None
             }
         }
-    }
-
-    /// Puts on record how those calls ended that the last process left open. Nothing else is written before.
-    ///
-    /// # Errors
-    ///
-    /// While nothing can be written.
-    pub(crate) fn recover(&self, folder: &Path, reach: Reach) -> Result<(), Unwritten> {
-        let found = match lost::find(folder, reach) {
-            Ok(found) => found,
-            Err(why) => {
-                tracing::error!(
-                    "calls that were cut off get no outcome: the records cannot be read back: {why}"
-                );
-                return Ok(());
-            }
-        };
-        if found.short {
-            tracing::warn!(
-                bytes = reach.bytes,
-                "calls that were cut off were looked for in the newest records only"
-            );
-        }
-        if !found.calls.is_empty() {
-            tracing::warn!(
-                calls = found.calls.len(),
-                "calls were cut off by the end of the last process: recorded as lost"
-            );
-        }
-        lost::outcomes(&found.calls).try_for_each(|lines| self.queue(lines))
     }
 
     /// What is done once a second: records how many refusals were not recorded one by one in those before, and measures

@@ -127,6 +127,10 @@ async fn serve<S: Configured, D: Door>(house: House<S, D>) -> Result<(), String>
         move || live.look().config().gateway.deadlines.drain
     };
     let tracer = house.tracer.clone();
+    // The start, and calls that the last process left without an outcome, are on record before anybody calls.
+    if let Err(why) = house.ledger.write(Vec::new()).await {
+        tracing::error!("the start is not on record: {why}");
+    }
     let open = open(house)?;
     tracing::info!(agents = ?open.agents, admin = ?open.admin, "serving");
     ends.next().await;

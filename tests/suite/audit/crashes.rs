@@ -132,9 +132,9 @@ impl Book {
         }
     }
 
-    /// Reads on, and says how many calls of this part were cut between intent and outcome.
+    /// Reads on, and says how many calls were cut between intent and outcome: the next start ends them.
     fn read(&mut self) -> usize {
-        self.open.clear();
+        let mut lost = 0;
         for record in self.log.more() {
             let call = text(&record, "call").to_owned();
             match text(&record, "kind") {
@@ -148,14 +148,18 @@ impl Book {
                     let nonce = self
                         .open
                         .remove(&call)
-                        .unwrap_or_else(|| panic!("unasked: {record}"));
-                    self.outcomes.insert(nonce);
+                        .unwrap_or_else(|| panic!("unasked, or twice: {record}"));
+                    match text(&record, "ending") {
+                        "lost" => lost += 1,
+                        _ => drop(self.outcomes.insert(nonce)),
+                    }
                 }
                 "recovered" => self.recovered += 1,
                 _ => {}
             }
         }
-        self.open.len()
+        assert!(self.open.is_empty(), "without an outcome: {:?}", self.open);
+        lost
     }
 
     fn balance(&self, ledgers: &Ledgers) {

@@ -4,12 +4,16 @@ mod batches;
 mod books;
 mod crashes;
 mod disk;
+mod facts;
 mod floods;
+mod kinds;
 mod number;
 mod order;
 mod remembered;
 mod removed;
+mod secrecy;
 mod sizes;
+mod truth;
 mod twice;
 
 use std::path::PathBuf;

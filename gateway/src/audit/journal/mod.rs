@@ -132,16 +132,20 @@ impl Journal {
     }
 
     /// The same on any disk.
-    fn on<D>(disk: D, settings: Settings, signer: Signer) -> std::io::Result<Self>
+    fn on<D>(disk: D, mut settings: Settings, signer: Signer) -> std::io::Result<Self>
     where
         D: Disk + Send + 'static,
         D::File: Send,
     {
         let status = Arc::new(Status::new());
         let (limit, capacity) = (settings.limit, settings.capacity);
+        let first = settings.first.take();
         let now = Moment::now();
         let parts = (settings, signer.clone());
-        let writer = Writer::open(disk, parts, Arc::clone(&status), now)?;
+        let mut writer = Writer::open(disk, parts, Arc::clone(&status), now)?;
+        for lines in first.into_iter().flat_map(|first| first()) {
+            writer.begin(lines, now)?;
+        }
         let (queue, messages) = unbounded_channel();
         thread::start(writer, messages, Arc::clone(&status))?;
         Ok(Self {

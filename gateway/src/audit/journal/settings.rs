@@ -1,5 +1,6 @@
 //! How the journal works: what its operator chooses, and what tests make small.
 
+use super::line::Lines;
 use std::fmt;
 use std::time::Duration;
 
@@ -31,11 +32,16 @@ pub(crate) struct Settings {
     pub(crate) checkpoint_age: Duration,
     /// How often a disk that fails is tried again.
     pub(crate) retry: Duration,
+    /// Says what is written before anything else, once the logs are fit to be read.
+    pub(crate) first: Option<First>,
     /// Gets each checkpoint, as it stands in its log, to carry it off the host.
     pub(crate) on_checkpoint: Option<Carry>,
     /// Gets every line of every log, as it stands there, once it counts.
     pub(crate) on_written: Option<Copying>,
 }
+
+/// What is written before anything else, piece by piece.
+pub(crate) type First = Box<dyn FnOnce() -> Box<dyn Iterator<Item = Lines>> + Send>;
 
 /// Takes a checkpoint off the host. Called by the thread that writes: it must not wait.
 pub(crate) type Carry = Box<dyn Fn(&str) + Send>;
@@ -56,6 +62,7 @@ impl Default for Settings {
             checkpoint_records: 1_000,
             checkpoint_age: Duration::from_secs(10),
             retry: Duration::from_millis(250),
+            first: None,
             on_checkpoint: None,
             on_written: None,
         }

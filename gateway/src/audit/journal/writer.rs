@@ -130,6 +130,21 @@ impl<D: Disk> Writer<D> {
         Ok(writer)
     }
 
+    /// Writes what nobody waits for and everything else comes after.
+    pub(super) fn begin(&mut self, lines: Lines, now: Moment) -> io::Result<()> {
+        let mut entries = vec![Entry {
+            lines,
+            promise: None,
+            lasting: true,
+            undelivered: false,
+            _place: None,
+        }];
+        self.put(&entries, now)?;
+        self.flush()?;
+        self.done(&mut entries, now);
+        Ok(())
+    }
+
     /// Writes what callers handed over, and tells those who wait.
     pub(super) fn accept(&mut self, entries: &mut Vec<Entry>, now: Moment) {
         if self.failing.is_some() {

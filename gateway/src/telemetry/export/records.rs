@@ -58,10 +58,7 @@ struct Said<'a> {
 impl Copies {
     /// Takes whole lines of a log. Never waits.
     pub(crate) fn put(&self, log: &'static str, lines: &[u8]) {
-        let Ok(text) = std::str::from_utf8(lines) else {
-            return;
-        };
-        for line in text.lines() {
+        for line in String::from_utf8_lossy(lines).lines() {
             let text = Box::from(line);
             self.0
                 .push(size_of::<Copied>() + line.len(), Copied { log, text });
