@@ -35,13 +35,14 @@ impl Edit {
     }
 }
 
-/// Applies edits, in any order. Of two that overlap the earlier counts.
+/// Applies edits, in any order. Of two that overlap the earlier counts; what is put in where another span begins comes
+/// before whatever becomes of that span.
 #[must_use]
 pub fn apply(body: &Bytes, mut edits: Vec<Edit>) -> Bytes {
     if edits.is_empty() {
         return body.clone();
     }
-    edits.sort_by_key(|edit| edit.span.range().start);
+    edits.sort_by_key(|edit| (edit.span.range().start, edit.span.range().end));
     let more: usize = edits.iter().map(|edit| edit.with.len()).sum();
     let mut out = BytesMut::with_capacity(body.len() + more);
     let mut at = 0;
@@ -84,6 +85,13 @@ mod tests {
             Edit::replace(Span::new(5, 5), "<>"),
         ];
         assert_eq!(apply(&body, edits), "034<>567end");
+    }
+
+    #[test]
+    fn what_is_put_in_where_a_span_goes_is_there() {
+        let body = Bytes::from_static(b"{gone,left}");
+        let edits = vec![Edit::remove(Span::new(1, 6)), Edit::insert(1, "new,")];
+        assert_eq!(apply(&body, edits), "{new,left}");
     }
 
     #[test]

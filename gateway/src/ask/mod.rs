@@ -281,7 +281,9 @@ impl Evidence for Asked {
                 record.asked = said.method;
                 record.revision = said.revision(&self.context.headers);
                 record.bytes_in = said.body.len() as u64;
-                record.target = said.label();
+                if let Some(target) = said.label() {
+                    record.names(&target);
+                }
                 record.arguments = said.recorded(self.context.snapshot.config.audit.arguments);
             }
             Ask::Listen => record.method = Some("GET".into()),

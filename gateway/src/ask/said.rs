@@ -123,10 +123,9 @@ impl Said {
     }
 
     /// What the record calls its target.
-    pub(super) fn label(&self) -> Option<Box<str>> {
+    pub(super) fn label(&self) -> Option<Cow<'_, str>> {
         let members = [Member::Name, Member::Uri, Member::RefName, Member::RefUri];
-        let named = members.into_iter().find_map(|member| self.text(member));
-        named.map(|text| Box::from(&*text))
+        members.into_iter().find_map(|member| self.text(member))
     }
 
     /// What the record calls its method: as the table has it, or as it was sent, if it is not too long.

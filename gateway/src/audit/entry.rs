@@ -8,7 +8,6 @@ use super::{Arguments, CallId, Decided, Record};
 use crate::task::Task;
 use crate::telemetry::metrics::{Refused, Would};
 use aws_lc_rs::digest::{SHA256, digest};
-use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// What is written before the server sees a byte.
@@ -152,6 +151,9 @@ fn who_and_what(line: &mut Line, record: &Record) {
     if let Some(target) = record.target.as_deref() {
         line.text("target", target);
     }
+    if let Some(bytes) = record.target_bytes {
+        line.number("target_bytes", bytes);
+    }
     if record.bytes_in > 0 {
         line.number("bytes_in", record.bytes_in);
     }
@@ -210,14 +212,6 @@ fn said(arguments: &Arguments) -> String {
             text
         }
         Arguments::Size(bytes) => format!("{{\"bytes\":{bytes}}}"),
-        // Between the values of a document a line may break; a record is one line.
-        Arguments::Full(raw) => {
-            let text = String::from_utf8_lossy(raw);
-            let one: Cow<'_, str> = match text.contains(['\n', '\r']) {
-                true => text.replace(['\n', '\r'], " ").into(),
-                false => text,
-            };
-            format!("{{\"full\":{one}}}")
-        }
+        Arguments::Full(raw) => format!("{{\"full\":{}}}", String::from_utf8_lossy(raw)),
     }
 }

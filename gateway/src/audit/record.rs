@@ -91,8 +91,10 @@ pub struct Record {
     pub(crate) proof: Option<Arc<Proof>>,
     /// The method, or `GET` and `DELETE` of the transport.
     pub method: Option<Cow<'static, str>>,
-    /// The tool, resource or prompt it names.
+    /// The tool, resource or prompt it names, as far as that is recorded.
     pub target: Option<Box<str>>,
+    /// How long the name is, where it is recorded in part only.
+    pub(crate) target_bytes: Option<u64>,
     /// The method, where a revision knows it.
     pub(crate) asked: Option<Method>,
     /// Whether it is a message, and not one of the gateway's own doors or the transport's bodiless operations.
@@ -138,6 +140,16 @@ pub struct Record {
     /// From the head of the request to the end of the answer.
     pub took: Duration,
     began: Instant,
+}
+
+/// The most bytes of a name that are recorded.
+const TARGET_LONGEST: usize = 2_048;
+/// The most bytes of a reason that are: some repeat what the caller sent.
+const REASON_LONGEST: usize = 1_024;
+
+/// The beginning of a text, whole letters only.
+fn beginning(text: &str, most: usize) -> &str {
+    text.get(..text.floor_char_boundary(most)).unwrap_or(text)
 }
 
 // === impl CallId ===
@@ -227,6 +239,7 @@ impl Record {
             proof: None,
             method: None,
             target: None,
+            target_bytes: None,
             asked: None,
             said: false,
             revision: None,
@@ -259,6 +272,13 @@ impl Record {
         self.proof = Some(Arc::clone(&caller.proof));
     }
 
+    /// Notes what it names. Callers choose names, and refused ones cost them nothing: a long one is cut.
+    pub(crate) fn names(&mut self, target: &str) {
+        let kept = beginning(target, TARGET_LONGEST);
+        self.target = Some(Box::from(kept));
+        self.target_bytes = (kept.len() < target.len()).then_some(target.len() as u64);
+    }
+
     /// Notes what a list was cut by.
     pub(crate) fn list(&mut self, listed: Option<Listed>) {
         if let Some(listed) = listed {
@@ -269,7 +289,9 @@ impl Record {
 
     /// Notes why the call was refused.
     pub(crate) fn refuse(&mut self, refusal: &Refusal) {
-        self.reason = Some(refusal.reason());
+        let mut reason = refusal.reason();
+        reason.truncate(beginning(&reason, REASON_LONGEST).len());
+        self.reason = Some(reason);
         self.ending = refusal.ending();
         (self.fault, self.upstream) = refusal.faults(self.asked);
     }

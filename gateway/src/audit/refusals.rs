@@ -68,7 +68,8 @@ impl Refusals {
             recorded: 0,
             counted: 0,
         });
-        if cell.second < second {
+        // A clock that was set back begins another second too.
+        if cell.second != second {
             cell.second = second;
             cell.recorded = 0;
         }
@@ -92,7 +93,7 @@ impl Refusals {
 
     /// The numbers of the seconds before this one, each to be recorded by `record`; what it cannot record stays.
     pub(crate) fn told(&self, second: u64, mut record: impl FnMut(Line) -> bool) {
-        let past = |cell: &Cell| cell.second < second;
+        let past = |cell: &Cell| cell.second != second;
         let due = self.cells.iter().filter(|cell| past(cell.value()));
         let due: Vec<Source> = due.map(|cell| cell.key().clone()).collect();
         for source in due {
@@ -173,6 +174,26 @@ mod tests {
             true
         });
         assert!(told.contains('6'), "{told}");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_changes_nothing() {
+        let refusals = Refusals::default();
+        let source = Source::of("192.0.2.1".parse().unwrap());
+        for _ in 0..15 {
+            refusals.count(source.clone(), 10, 4_000);
+        }
+        let mut told = String::new();
+        refusals.told(7, |line| {
+            told = format!("{line:?}");
+            true
+        });
+        assert!(told.contains("count\\\":5"), "{told}");
+        assert!(refusals.cells.is_empty());
+        let alone = (0..15).filter(|_| refusals.count(source.clone(), 10, 7));
+        assert_eq!(alone.count(), 10);
+        assert!(refusals.is_full(&source, 10, 7));
+        assert!(refusals.count(source, 10, 6), "set back within the second");
     }
 
     #[test]

@@ -97,6 +97,7 @@ fn batch(events: &mut Events, event: &Event) -> Judged {
         let item = data.slice(span.range());
         match message(events, &item) {
             Spoken::Pass(changed) => passed.push(changed.unwrap_or(item)),
+            Spoken::Final(..) if ended.is_some() => events.withheld += 1,
             Spoken::Final(changed, ending) => {
                 ended = Some(ending);
                 passed.push(changed.unwrap_or(item));
@@ -143,6 +144,10 @@ fn answered(events: &mut Events, data: &Bytes, id: &[u8]) -> Spoken {
         .call
         .id()
         .is_some_and(|expected| adapters::wire::same_id(expected, id));
+    if own && events.answered.is_some() {
+        // An answer is given once: nobody would find a second one on record.
+        return Spoken::Withhold;
+    }
     let method = if own {
         events.call.method()
     } else {

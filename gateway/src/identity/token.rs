@@ -95,8 +95,7 @@ pub(super) fn presented(headers: &HeaderMap) -> Result<Option<Presented<'_>>, Fa
             "the scheme of `Authorization` is neither Bearer nor DPoP",
         ));
     }
-    let plain = |byte: u8| byte.is_ascii_graphic();
-    if token.is_empty() || !token.bytes().all(plain) {
+    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(Fault::bad("`Authorization` holds no token"));
     }
     Ok(Some(Presented { token, bound }))
@@ -138,11 +137,14 @@ impl Hearing<'_> {
             });
         }
         let known = self.tokens.known.get(&print);
+        // One that must be looked at again was good all the same.
+        let lasts = |known: &Arc<Known>| known.caller.proof.expires.is_none_or(|end| now < end);
+        let good = known.as_ref().is_some_and(lasts);
         let known = known.filter(|known| known.stands(request.snapshot, now));
         let known = match known {
             Some(known) => known,
             // Who is known goes on being served, whoever else sends rubbish from the same address.
-            None if self.ledger.floods(request.peer.address.ip()) => {
+            None if !good && self.ledger.floods(request.peer.address.ip()) => {
                 return Err(Refusal::Flooding);
             }
             None => {
@@ -246,8 +248,7 @@ impl Known {
 
 /// The URL a request was sent to, as agents know it.
 fn url(request: &Request<'_>) -> String {
-    let path = request.head.uri.path();
-    format!("{}{path}", request.snapshot.public())
+    request.snapshot.public().to_owned() + request.head.uri.path()
 }
 
 /// Verifies a token that is not known.

@@ -80,6 +80,12 @@ impl Trace {
         }
     }
 
+    /// Whether it belongs to a trace that somebody known has asked to be kept.
+    pub(super) fn is_followed(&self, record: &Record) -> bool {
+        let sampled = self.stand.as_ref().is_some_and(|stand| stand.at.sampled);
+        sampled && record.principal.is_some()
+    }
+
     fn must_be_seen(&self, record: &Record) -> bool {
         let decided = record.decided.as_ref().map(|decided| decided.outcome);
         let kind = match (record.ending, decided) {

@@ -176,10 +176,17 @@ impl Trail {
 
     fn deliver(&mut self) -> Option<Delivery> {
         let record = self.record.take()?;
-        if let Some(trace) = self.trace.take() {
+        let place = self.place.take();
+        let placed = place.is_some();
+        let delivery = self.ledger.deliver(&record, place);
+        // Of a flood there is a number, not a span each: it would push out those of everybody else.
+        let counted = placed && delivery.is_none();
+        if let Some(trace) = self.trace.take()
+            && (!counted || trace.is_followed(&record))
+        {
             trace.end(&record);
         }
-        self.ledger.deliver(&record, self.place.take())
+        delivery
     }
 }
 

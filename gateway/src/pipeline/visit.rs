@@ -43,6 +43,7 @@ async fn tasks(pipeline: &Pipeline, snapshot: &Snapshot, visit: Visit) -> Respon
             record.target = Some(id.clone());
         }
     });
+    trail.came(&visit.head);
     let served = served(pipeline, snapshot, visit, &mut trail).await;
     let mut answer = match served {
         Ok(answer) => match trail.close(Ending::Answered).await {

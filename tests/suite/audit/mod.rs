@@ -9,8 +9,12 @@ mod floods;
 mod kinds;
 mod number;
 mod order;
+mod remembered;
+mod removed;
 mod secrecy;
+mod sizes;
 mod truth;
+mod twice;
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};

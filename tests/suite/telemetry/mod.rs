@@ -1,5 +1,6 @@
 //! What the gateway says about itself to a collector: metrics and log lines, whatever state the collector is in.
 
+mod context;
 mod dashboard;
 mod faults;
 mod settings;

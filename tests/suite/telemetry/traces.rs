@@ -6,7 +6,7 @@ use tests::collector::{Taken, attribute};
 use tests::upstream::{lifecycle, plain, sse_head};
 use tests::{Agent, Collector, Gateway, Received, Setup, Upstream, Wire};
 
-fn setup(upstream: &Upstream, collector: &Collector, more: &str) -> Setup {
+pub(super) fn setup(upstream: &Upstream, collector: &Collector, more: &str) -> Setup {
     Setup::new(&upstream.url()).tail(&format!(
         "\n[telemetry]\notlp = {{ endpoint = \"{}\", protocol = \"grpc\" }}\n{more}\n",
         collector.url()

@@ -4,7 +4,9 @@
 use std::fmt::Debug;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::path::{Path, PathBuf};
 
 /// Folders of files that only grow, or are cut back. Paths are `LOG` and `LOG/NAME`.
@@ -24,6 +26,8 @@ pub(crate) trait Disk: Debug {
     fn open(&mut self, path: &str) -> io::Result<Self::File>;
     /// Removes a file.
     fn remove(&mut self, path: &str) -> io::Result<()>;
+    /// Whether an open file is still the one at this path.
+    fn is_at(&mut self, path: &str, file: &Self::File) -> io::Result<bool>;
     /// Appends; says how much was taken.
     fn write(&mut self, file: &mut Self::File, bytes: &[u8]) -> io::Result<usize>;
     /// Cuts a file back.
@@ -126,6 +130,15 @@ impl Disk for Folder {
 
     fn remove(&mut self, path: &str) -> io::Result<()> {
         fs::remove_file(self.path.join(path))
+    }
+
+    fn is_at(&mut self, path: &str, file: &File) -> io::Result<bool> {
+        let there = match fs::metadata(self.path.join(path)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            there => there?,
+        };
+        let own = file.metadata()?;
+        Ok((there.dev(), there.ino()) == (own.dev(), own.ino()))
     }
 
     fn write(&mut self, file: &mut File, bytes: &[u8]) -> io::Result<usize> {

@@ -79,15 +79,22 @@ impl Line {
         self
     }
 
-    /// Adds a JSON value as it stands. Only its line breaks, which JSON has between values alone, become spaces.
+    /// Adds a JSON value as it stands. Only its line breaks, which JSON has between values alone, become spaces, and what
+    /// steers a terminal, which it has within texts alone, is escaped.
     pub(crate) fn raw(&mut self, name: &'static str, json: &str) -> &mut Self {
         self.name(name);
-        for (at, part) in json.split(['\n', '\r']).enumerate() {
-            if at > 0 {
-                self.text.push(' ');
+        let odd = |letter: char| matches!(letter, '\n' | '\r' | '\u{7F}'..='\u{9F}');
+        let mut plain = 0;
+        for (at, found) in json.match_indices(odd) {
+            self.text.push_str(json.get(plain..at).unwrap_or_default());
+            plain = at + found.len();
+            match found.chars().next().map_or(0, u32::from) {
+                0..0x20 => self.text.push(' '),
+                // A text that cannot be written to does not exist.
+                code => drop(write!(self.text, "\\u{code:04x}")),
             }
-            self.text.push_str(part);
         }
+        self.text.push_str(json.get(plain..).unwrap_or_default());
         self
     }
 
@@ -293,13 +300,13 @@ mod tests {
             .flag("f", true)
             .texts("l", ["p", "\""])
             .texts("none", [""; 0])
-            .raw("r", "{\"z\":\r\n [1]}")
+            .raw("r", "{\"z\":\r\n [1,\"\u{9b}31mä\u{7f}\"]}")
             .id("i", Uuid::from_u128(5));
         let text = format!("{}}}", line.as_str());
-        assert!(!text.contains('\n'));
+        assert!(!text.contains(char::is_control), "{text:?}");
         let said: Value = serde_json::from_str(&text).unwrap();
         let wanted = serde_json::json!({ "at": "1970-01-01T00:00:00.000000Z", "kind": "intent", "a": "x\ny", "n": 7,
-            "f": true, "l": ["p", "\""], "none": [], "r": { "z": [1] }, "i": "00000000000000000000000000000005" });
+            "f": true, "l": ["p", "\""], "none": [], "r": { "z": [1, "\u{9b}31mä\u{7f}"] }, "i": "00000000000000000000000000000005" });
         assert_eq!(said, wanted);
     }
 

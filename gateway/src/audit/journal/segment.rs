@@ -26,7 +26,7 @@ enum State {
     Sound,
     /// It may hold more than was committed.
     Torn,
-    /// A sync of it has failed.
+    /// A sync of it has failed, or it is not where it was.
     Doubtful,
 }
 
@@ -155,6 +155,21 @@ impl<D: Disk> Segment<D> {
             Err(_) => self.state = State::Doubtful,
         }
         synced
+    }
+
+    /// Makes sure that the file is still where readers look for it: what is written to one that was moved or removed is
+    /// on nobody's record. Such a segment is given up as one whose sync failed.
+    pub(super) fn find(&mut self, disk: &mut D) -> io::Result<()> {
+        let path = self.path(self.number);
+        let Some(file) = &self.file else {
+            return Ok(());
+        };
+        if disk.is_at(&path, file)? {
+            return Ok(());
+        }
+        self.state = State::Doubtful;
+        let why = format!("`{path}` was moved or removed");
+        Err(io::Error::new(ErrorKind::NotFound, why))
     }
 
     /// What is staged counts from here on.

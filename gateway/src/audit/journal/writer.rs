@@ -342,6 +342,9 @@ impl<D: Disk> Writer<D> {
 
     /// Signs the last line of each log.
     fn seal(&mut self, now: Moment) -> io::Result<()> {
+        for log in self.logs.iter_mut().chain([&mut self.checkpoints]) {
+            log.find(&mut self.disk)?;
+        }
         let heads = self.logs.iter().map(|log| (log.log(), log.head()));
         let text = self
             .signer

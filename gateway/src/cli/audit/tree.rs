@@ -8,7 +8,7 @@ use super::{Format, Place, folder, id};
 use crate::audit::journal::Log;
 use clap::Args;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -32,6 +32,12 @@ struct Call {
     decided: Option<Value>,
 }
 
+/// Calls by the call they grew from: one task may have a hundred thousand.
+struct Grown<'a>(HashMap<&'a str, Vec<&'a Call>>);
+
+/// The parent of calls that grew from none: no call has this id.
+const NOBODY: &str = "";
+
 /// Draws a task. Exit codes: 0 found, 1 not, 2 there are no records.
 pub(super) fn run(file: &Path, format: Format, asked: &Tree) -> ExitCode {
     let folder = match folder(file, format, asked.place.dir.as_deref()) {
@@ -43,8 +49,9 @@ pub(super) fn run(file: &Path, format: Format, asked: &Tree) -> ExitCode {
         Format::Human => page(&folder, &task),
         Format::Json => {
             let calls = calls(&folder, &task);
-            let tops = beneath(&calls, None);
-            let tops: Vec<_> = tops.iter().map(|call| machine(&calls, call)).collect();
+            let grown = Grown::of(&calls);
+            let tops = grown.beneath(NOBODY).iter();
+            let tops: Vec<_> = tops.map(|call| grown.machine(call)).collect();
             let said = json!({ "task": task, "calls": tops });
             (!calls.is_empty()).then(|| format!("{said:#}\n"))
         }
@@ -61,7 +68,7 @@ pub(super) fn run(file: &Path, format: Format, asked: &Tree) -> ExitCode {
 pub(super) fn page(folder: &Path, task: &str) -> Option<String> {
     let calls = calls(folder, task);
     let mut page = format!("task {}\n", shown(task));
-    draw(&calls, &beneath(&calls, None), "", &mut page);
+    Grown::of(&calls).draw(NOBODY, "", &mut page);
     (!calls.is_empty()).then_some(page)
 }
 
@@ -99,27 +106,39 @@ fn calls(folder: &Path, task: &str) -> Vec<Call> {
     calls
 }
 
-fn beneath<'a>(calls: &'a [Call], parent: Option<&str>) -> Vec<&'a Call> {
-    let own = |call: &&Call| call.parent.as_deref() == parent;
-    calls.iter().filter(own).collect()
-}
+// === impl Grown ===
 
-fn draw(calls: &[Call], row: &[&Call], indent: &str, page: &mut String) {
-    for (at, call) in row.iter().enumerate() {
-        let (branch, below) = match at + 1 == row.len() {
-            true => ("└─ ", "   "),
-            false => ("├─ ", "│  "),
-        };
-        page.push_str(&format!("{indent}{branch}{}\n", call.human()));
-        let grown = beneath(calls, Some(&call.id));
-        draw(calls, &grown, &format!("{indent}{below}"), page);
+impl<'a> Grown<'a> {
+    fn of(calls: &'a [Call]) -> Self {
+        let mut rows: HashMap<&str, Vec<&Call>> = HashMap::new();
+        for call in calls {
+            let parent = call.parent.as_deref().unwrap_or(NOBODY);
+            rows.entry(parent).or_default().push(call);
+        }
+        Self(rows)
     }
-}
 
-fn machine(calls: &[Call], call: &Call) -> Value {
-    let grown = beneath(calls, Some(&call.id));
-    let grown: Vec<_> = grown.iter().map(|call| machine(calls, call)).collect();
-    json!({ "call": call.id, "began": call.began, "ended": call.ended, "decision": call.decided, "calls": grown })
+    fn beneath(&self, parent: &str) -> &[&'a Call] {
+        self.0.get(parent).map_or(&[], Vec::as_slice)
+    }
+
+    fn draw(&self, parent: &str, indent: &str, page: &mut String) {
+        let row = self.beneath(parent);
+        for (at, call) in row.iter().enumerate() {
+            let (branch, below) = match at + 1 == row.len() {
+                true => ("└─ ", "   "),
+                false => ("├─ ", "│  "),
+            };
+            page.push_str(&format!("{indent}{branch}{}\n", call.human()));
+            self.draw(&call.id, &format!("{indent}{below}"), page);
+        }
+    }
+
+    fn machine(&self, call: &Call) -> Value {
+        let grown = self.beneath(&call.id).iter();
+        let grown: Vec<_> = grown.map(|call| self.machine(call)).collect();
+        json!({ "call": call.id, "began": call.began, "ended": call.ended, "decision": call.decided, "calls": grown })
+    }
 }
 
 // === impl Call ===

@@ -207,6 +207,10 @@ impl Disk for Simulated {
         }
     }
 
+    fn is_at(&mut self, path: &str, file: &String) -> io::Result<bool> {
+        Ok(path == file && self.state().files.contains_key(path))
+    }
+
     fn cut(&mut self, file: &mut String, length: u64) -> io::Result<()> {
         let mut state = self.state();
         if Self::step(&mut state)? {
