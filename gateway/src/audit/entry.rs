@@ -158,7 +158,7 @@ fn who_and_what(line: &mut Line, record: &Record) {
         line.number("bytes_in", record.bytes_in);
     }
     if let Some(arguments) = &record.arguments {
-        line.raw("arguments", &said(arguments));
+        line.raw("arguments", &said(arguments, record.admitted));
     }
 }
 
@@ -197,10 +197,14 @@ fn users(users: &[(std::sync::Arc<str>, std::sync::Arc<str>)]) -> String {
     serde_json::to_string(&pairs).unwrap_or_default()
 }
 
-/// The arguments as far as they are recorded.
-fn said(arguments: &Arguments) -> String {
+/// The arguments as far as they are recorded. In full only where the call was admitted: nobody fills the disk with what is
+/// refused.
+fn said(arguments: &Arguments, admitted: bool) -> String {
     match arguments {
-        Arguments::Digest(raw) => {
+        Arguments::Full(raw) if admitted => {
+            format!("{{\"full\":{}}}", String::from_utf8_lossy(raw))
+        }
+        Arguments::Digest(raw) | Arguments::Full(raw) => {
             let mut text = String::with_capacity(96);
             text.push_str("{\"sha256\":\"");
             for byte in digest(&SHA256, raw).as_ref() {
@@ -212,6 +216,5 @@ fn said(arguments: &Arguments) -> String {
             text
         }
         Arguments::Size(bytes) => format!("{{\"bytes\":{bytes}}}"),
-        Arguments::Full(raw) => format!("{{\"full\":{}}}", String::from_utf8_lossy(raw)),
     }
 }

@@ -1,8 +1,8 @@
 //! `[audit]`: how the records are kept.
 
 use super::Target;
-use super::form::URL;
-use super::keys::{DURATION_KEY, FILES, NETWORKS, PAIR, SIZE_KEY};
+use super::form::{SEGMENT, URL};
+use super::keys::{DURATION_KEY, FILES, NETWORKS, PAIR};
 use super::telemetry::HEADERS;
 use std::time::Duration;
 
@@ -105,7 +105,7 @@ pub(super) const AUDIT: &[Key] = &[
         "Refusals of one address or agent that are recorded one by one in a second; beyond it their number is.",
     )
     .default("10"),
-    Key::new("segment", SIZE_KEY, "How large a file of records grows before the next one begins.").default("\"64MiB\""),
+    Key::new("segment", Shape::Text(SEGMENT), "How large a file of records grows before the next one begins.").default("\"64MiB\""),
     Key::new("age", DURATION_KEY, "How old a file of records grows before the next one begins.").default("\"24h\""),
     Key::new("otlp", Shape::Bool, "Whether every record is copied to the collector of `[telemetry]`.").default("false"),
     Key::new("checkpoints", Shape::Table(CHECKPOINTS), "Where checkpoints are sent, so that they are kept on another host."),

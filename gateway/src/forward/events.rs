@@ -260,10 +260,13 @@ impl Events {
     fn broken(&mut self, why: String) {
         self.done = true;
         let legacy = self.call.authorized.bound().asked().era() == Era::Legacy;
-        if self.answered.is_some() || self.call.id().is_none() || (legacy && self.resumable) {
+        if self.answered.is_some() || self.call.id().is_none() {
             return;
         }
         self.reason = Some(why);
+        if legacy && self.resumable {
+            return;
+        }
         self.call.closed();
         self.fail(&Refusal::UpstreamFailed(UpstreamFault::Answer("broke off")));
     }

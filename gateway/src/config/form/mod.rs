@@ -27,6 +27,21 @@ pub(super) const SIZE: Form = Form {
     },
 };
 
+/// A size of files of records.
+pub(super) const SEGMENT: Form = Form {
+    name: "a size such as \"64MiB\"",
+    pattern: Some("^[0-9]+(B|KiB|MiB|GiB)$"),
+    check: |text| {
+        let fits = size(text).is_some_and(|bytes| (64 << 10..=1 << 30).contains(&bytes));
+        fault(
+            fits,
+            text,
+            "is no size from 64KiB to 1GiB",
+            "write a number and one of `KiB`, `MiB`, `GiB`",
+        )
+    },
+};
+
 /// `"127.0.0.1:3000"`.
 pub(super) const ADDRESS: Form = Form {
     name: "an address such as \"127.0.0.1:3000\"",
