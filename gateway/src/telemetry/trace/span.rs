@@ -21,9 +21,9 @@ static SCOPE: LazyLock<InstrumentationScope> = LazyLock::new(|| {
         .build()
 });
 
-/// A span on its way to being whole.
+/// A span on its way to being whole. Boxed: it is handed on with each attribute, and it is large.
 #[derive(Debug)]
-pub struct Span(SpanData);
+pub struct Span(Box<SpanData>);
 
 // === impl Span ===
 
@@ -36,7 +36,7 @@ impl Span {
         at: &TraceContext,
         began: SystemTime,
     ) -> Self {
-        Self(SpanData {
+        Self(Box::new(SpanData {
             span_context: at.sdk(false),
             parent_span_id: SpanId::INVALID,
             parent_span_is_remote: false,
@@ -50,7 +50,7 @@ impl Span {
             links: SpanLinks::default(),
             status: Status::Unset,
             instrumentation_scope: SCOPE.clone(),
-        })
+        }))
     }
 
     /// A span of an operation: `tools/call read_note`.
@@ -149,7 +149,7 @@ impl Span {
     pub fn ended(mut self, at: SystemTime) -> SpanData {
         // A clock that was set back must not make a span end before it began.
         self.0.end_time = at.max(self.0.start_time);
-        self.0
+        *self.0
     }
 }
 
