@@ -10,6 +10,7 @@ mod kinds;
 mod number;
 mod order;
 mod secrecy;
+mod storm;
 mod truth;
 
 use std::path::PathBuf;
