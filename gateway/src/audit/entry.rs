@@ -197,11 +197,13 @@ fn users(users: &[(std::sync::Arc<str>, std::sync::Arc<str>)]) -> String {
     serde_json::to_string(&pairs).unwrap_or_default()
 }
 
-/// The arguments as far as they are recorded. In full only where the call was admitted: nobody fills the disk with what is
-/// refused.
+/// The arguments of a refused call are recorded in full up to this size: nobody fills the disk with what is refused.
+const REFUSED_MOST: usize = 16 * 1024;
+
+/// The arguments as far as they are recorded.
 fn said(arguments: &Arguments, admitted: bool) -> String {
     match arguments {
-        Arguments::Full(raw) if admitted => {
+        Arguments::Full(raw) if admitted || raw.len() <= REFUSED_MOST => {
             format!("{{\"full\":{}}}", String::from_utf8_lossy(raw))
         }
         Arguments::Digest(raw) | Arguments::Full(raw) => {

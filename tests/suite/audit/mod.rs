@@ -13,6 +13,7 @@ mod remembered;
 mod removed;
 mod secrecy;
 mod sizes;
+mod storm;
 mod truth;
 mod twice;
 

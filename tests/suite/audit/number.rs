@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 /// A server with a tool for each way to end: `hang` never answers, `stream` opens and stays, `half` breaks off, `reset`
 /// is cut before it answers, `error` and `failed` say so, `large` is long; any other says "ok".
-async fn versatile() -> Upstream {
+pub(super) async fn versatile() -> Upstream {
     Upstream::mcp(|received, mut wire| async move {
         let id = received.id();
         let said = match received.name().as_str() {

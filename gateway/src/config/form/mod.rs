@@ -32,11 +32,11 @@ pub(super) const SEGMENT: Form = Form {
     name: "a size such as \"64MiB\"",
     pattern: Some("^[0-9]+(B|KiB|MiB|GiB)$"),
     check: |text| {
-        let fits = size(text).is_some_and(|bytes| (64 << 10..=1 << 30).contains(&bytes));
+        let fits = size(text).is_some_and(|bytes| (4 << 10..=1 << 30).contains(&bytes));
         fault(
             fits,
             text,
-            "is no size from 64KiB to 1GiB",
+            "is no size from 4KiB to 1GiB",
             "write a number and one of `KiB`, `MiB`, `GiB`",
         )
     },
