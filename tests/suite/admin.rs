@@ -165,6 +165,12 @@ async fn metrics_count_what_happens() {
         (sum(&after) - sum(&before) - 5.0).abs() < 0.1,
         "{before}\n{after}"
     );
+    for line in [
+        "hopgate_decisions_total{decision=\"allow\"} 5\n",
+        "hopgate_server_up{server=\"up\"} 1\n",
+    ] {
+        assert!(after.contains(line), "{line}{after}");
+    }
     // Names a caller chooses are no labels: the page does not grow with them (T87).
     agent.call("tool", "{}").await;
     let (_, one) = gateway.admin("/metrics", false).await;
@@ -173,6 +179,17 @@ async fn metrics_count_what_happens() {
     }
     let (_, fifty) = gateway.admin("/metrics", false).await;
     assert!(!fifty.contains("tool-1") && fifty.lines().count() == one.lines().count());
+    assert!(
+        fifty.contains("hopgate_decisions_total{decision=\"deny\"} 51\n"),
+        "{fifty}"
+    );
+    drop(upstream);
+    assert_eq!(agent.call("echo", "{}").await.status(), 502);
+    let (_, down) = gateway.admin("/metrics", false).await;
+    assert!(
+        down.contains("hopgate_server_up{server=\"up\"} 0\n"),
+        "{down}"
+    );
 }
 
 #[tokio::test]

@@ -294,6 +294,10 @@ impl Record {
         self.reason = Some(reason);
         self.ending = refusal.ending();
         (self.fault, self.upstream) = refusal.faults(self.asked);
+        // Where no connection was made, no server has seen a byte of it.
+        if self.upstream == Some(Fault::Connect) {
+            self.sent = false;
+        }
     }
 
     /// Fixes how the call ended and how long it took.

@@ -103,6 +103,8 @@ async fn a_server_that_is_down_or_late_is_one_outcome() {
     );
     let records = close(&mut gateway).await;
     assert_eq!(records.outcome(&id(&down.head))["ending"], "broken");
+    assert_eq!(records.outcome(&id(&down.head))["sent"], false);
+    assert_eq!(records.outcome(&id(&late.head))["sent"], true);
     assert_eq!(records.outcome(&id(&late.head))["ending"], "timed_out");
     assert_eq!(intents(&records).len(), 2, "{records:?}");
 }

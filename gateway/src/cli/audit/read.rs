@@ -100,12 +100,7 @@ impl Record {
             // A text that cannot be written to does not exist.
             let _ = match value {
                 Value::String(text) => write!(line, "  {}={}", shown(name), shown(text)),
-                other => write!(
-                    line,
-                    "  {}={}",
-                    shown(name),
-                    other.to_string().escape_debug()
-                ),
+                other => write!(line, "  {}={}", shown(name), shown(&other.to_string())),
             };
         }
         line.push('\n');
@@ -124,5 +119,16 @@ impl Record {
 
 /// A text that somebody else chose, as it can be printed.
 pub(super) fn shown(text: &str) -> String {
-    text.escape_debug().to_string()
+    crate::cli::printable(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn lists_stay_readable_and_terminals_unmoved() {
+        assert_eq!(shown("[\"a rule\"]"), "[\"a rule\"]");
+        assert_eq!(shown("\u{1b}[31m\u{9b}\n"), "\\u{1b}[31m\\u{9b}\\n");
+    }
 }
