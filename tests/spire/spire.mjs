@@ -11,6 +11,7 @@
 import { execFile } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
+import tls from 'node:tls';
 import { promisify } from 'node:util';
 import { CACHE } from '../conformance/peers.mjs';
 import { freePort, sleep, start, stop } from '../conformance/processes.mjs';
@@ -111,13 +112,35 @@ export async function startSpire(folder, { trustDomain }) {
       const prepared = (await asJson('localauthority', kind, 'prepare')).prepared_authority.authority_id;
       const old = (await asJson('localauthority', kind, 'show')).active.authority_id;
       const step = (verb, id) => () => ask('localauthority', kind, verb, '-authorityID', id);
-      return { activate: step('activate', prepared), taint: step('taint', old), revoke: step('revoke', old) };
+      const revoke = step('revoke', old);
+      if (kind === 'jwt') return { activate: step('activate', prepared), taint: step('taint', old), revoke };
+      // The server and its agent renew their own SVIDs some seconds after a taint. Where the old authority is revoked before
+      // that, they do not know each other any more and the agent ends.
+      const own = async () => [await served(port), (await asJson('agent', 'list')).agents[0].x509svid_serial_number];
+      const before = await own();
+      const renewed = async () => (await own()).every((one, index) => one !== before[index]);
+      return {
+        activate: step('activate', prepared),
+        taint: step('taint', old),
+        revoke: async () => { await until('the own SVIDs of server and agent', renewed); return revoke(); },
+      };
     },
     logs: () => ['server.log', 'agent.log'].map((name) => fs.readFileSync(path.join(place, name), 'utf8').slice(-2000)).join('\n'),
     stopAgent: () => stop(agent),
     startAgent,
     async stop() { await stop(agent); await stop(server); },
   };
+}
+
+// The serial number of the certificate a TLS server on this machine shows.
+function served(port) {
+  return new Promise((resolve, reject) => {
+    const socket = tls.connect({ host: '127.0.0.1', port, rejectUnauthorized: false, ALPNProtocols: ['h2'] }, () => {
+      resolve(socket.getPeerCertificate().serialNumber);
+      socket.destroy();
+    });
+    socket.on('error', reject);
+  });
 }
 
 function workload(place, socket, name) {
