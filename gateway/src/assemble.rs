@@ -19,10 +19,10 @@ use crate::snapshot::{Server, Snapshot};
 use crate::task::{Table, Tasks};
 use crate::telemetry::metrics::Servers;
 use crate::telemetry::{Metrics, Outlets, Tracer};
-use adapters::egress::Identity;
+use adapters::egress::{self, Identity};
 use adapters::state::{Durable, Entry};
 use adapters::upstream::Upstream;
-use adapters::upstream::http::{self, HttpUpstream};
+use adapters::upstream::http::HttpUpstream;
 use adapters::upstream::notes::Notes;
 use adapters::wire::scan::Bounds;
 use aws_lc_rs::digest::{SHA256, digest};
@@ -271,14 +271,14 @@ fn server(
     }))
 }
 
-fn http_settings(config: &Config, settings: &Settings, http: &Http) -> http::Settings {
+fn http_settings(config: &Config, settings: &Settings, http: &Http) -> egress::Settings {
     let identity = http.client_cert.as_ref();
     let ranges = config
         .gateway
         .allow_private
         .iter()
         .chain(&http.allow_private);
-    http::Settings {
+    egress::Settings {
         url: http.url.clone(),
         allow_private: ranges.copied().collect(),
         roots: config.gateway.ca.iter().chain(&http.ca).cloned().collect(),
