@@ -1,0 +1,184 @@
+//! How the gateway, or a caller, becomes somebody at the vault.
+
+use super::api::{Answer, Api, Auth, Fault};
+use super::sessions::seconds;
+use crate::credential::{IssueError, Order};
+use crate::secret::Secret;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use tokio::io::AsyncReadExt as _;
+use zeroize::Zeroizing;
+
+/// How to log in.
+#[derive(Debug, Clone)]
+pub enum Login {
+    /// By a JWT, at `auth/MOUNT/login`.
+    Jwt {
+        /// Where the method is.
+        mount: Box<str>,
+        /// As whom.
+        role: Box<str>,
+        /// Whose token it is.
+        jwt: Jwt,
+    },
+    /// By AppRole.
+    AppRole {
+        /// Where the method is.
+        mount: Box<str>,
+        /// As whom.
+        role_id: Box<str>,
+        /// The proof of it.
+        secret_id: Material,
+    },
+    /// Not at all: by a vault token somebody else keeps alive.
+    Token(PathBuf),
+}
+
+/// Whose JWT it is.
+#[derive(Debug, Clone)]
+pub enum Jwt {
+    /// The gateway's, in a file somebody renews.
+    File(PathBuf),
+    /// The one the caller came with.
+    Caller,
+}
+
+/// A secret to log in with.
+#[derive(Debug, Clone)]
+pub enum Material {
+    /// In a file, read at each login.
+    File(PathBuf),
+    /// As it was at the start.
+    Held(Secret),
+}
+
+/// The largest file.
+const FILE_MOST: u64 = 64 * 1024;
+
+// === impl Login ===
+
+impl Login {
+    /// Logs in for an order. None: the file's token may have no tokens below it, and serves the order itself.
+    pub(super) async fn for_order(
+        &self,
+        api: &Api,
+        order: &Order,
+    ) -> Result<Option<Auth>, IssueError> {
+        let auth = match self {
+            Self::Jwt {
+                mount,
+                role,
+                jwt: Jwt::Caller,
+            } => match &order.proof {
+                Some(proof) => by_jwt(api, (mount, role), proof).await?,
+                None => {
+                    let why = "the caller came without a token to log in with";
+                    return Err(IssueError::Refused(why.to_owned()));
+                }
+            },
+            Self::Token(file) => return child(api, &read(file).await?, order).await,
+            _ => self.own(api).await?,
+        };
+        Ok(Some(auth))
+    }
+
+    /// Logs the gateway itself in.
+    pub(super) async fn own(&self, api: &Api) -> Result<Auth, IssueError> {
+        match self {
+            Self::Jwt {
+                mount,
+                role,
+                jwt: Jwt::File(file),
+            } => by_jwt(api, (mount, role), &read(file).await?).await,
+            Self::Jwt { .. } => Err(IssueError::Refused(
+                "only callers log in here, not the gateway".to_owned(),
+            )),
+            Self::AppRole {
+                mount,
+                role_id,
+                secret_id,
+            } => {
+                let held;
+                let secret_id = match secret_id {
+                    Material::Held(secret) => secret,
+                    Material::File(file) => {
+                        held = read(file).await?;
+                        &held
+                    }
+                };
+                let body = json!({ "role_id": role_id, "secret_id": secret_id.text() });
+                session(api.post(None, &format!("auth/{mount}/login"), body).await)
+            }
+            // Whoever keeps the file renews it.
+            Self::Token(file) => Ok(Auth {
+                token: read(file).await?,
+                accessor: None,
+                life: None,
+                renewable: false,
+            }),
+        }
+    }
+
+    /// Whether the session the gateway has for itself is its own to end.
+    pub(super) fn lends(&self) -> bool {
+        matches!(self, Self::Token(_))
+    }
+
+    /// Whether only callers log in.
+    pub(super) fn callers(&self) -> bool {
+        matches!(
+            self,
+            Self::Jwt {
+                jwt: Jwt::Caller,
+                ..
+            }
+        )
+    }
+}
+
+async fn by_jwt(api: &Api, (mount, role): (&str, &str), jwt: &Secret) -> Result<Auth, IssueError> {
+    let body = json!({ "role": role, "jwt": jwt.text() });
+    session(api.post(None, &format!("auth/{mount}/login"), body).await)
+}
+
+/// A token below the file's own, which an order can have for itself, if that one may make any.
+async fn child(api: &Api, token: &Secret, order: &Order) -> Result<Option<Auth>, IssueError> {
+    let body = json!({
+        "display_name": "hopgate",
+        "meta": { "hopgate": &*order.label },
+        "ttl": seconds(order.life),
+    });
+    match api.post(Some(token), "auth/token/create", body).await {
+        Err(fault) if fault.forbidden() => Ok(None),
+        answer => session(answer).map(Some),
+    }
+}
+
+/// A session that can be ended.
+fn session(answer: Result<Answer, Fault>) -> Result<Auth, IssueError> {
+    let auth = answer?.auth;
+    let auth = auth.ok_or_else(|| IssueError::Refused("the login gives no token".to_owned()))?;
+    match auth.accessor {
+        Some(_) => Ok(auth),
+        None => Err(IssueError::Refused(
+            "the login gives a token without accessor, which cannot be revoked: let its role give service tokens"
+                .to_owned(),
+        )),
+    }
+}
+
+/// What is in a file, without the white space around it.
+async fn read(file: &Path) -> Result<Secret, IssueError> {
+    let failed = |why: &str| IssueError::Failed(format!("`{}`: {why}", file.display()));
+    let opened = tokio::fs::File::open(file).await;
+    let opened = opened.map_err(|why| failed(&why.kind().to_string()))?;
+    let mut bytes = Zeroizing::new(Vec::new());
+    let read = opened.take(FILE_MOST + 1).read_to_end(&mut bytes).await;
+    read.map_err(|why| failed(&why.kind().to_string()))?;
+    let secret = bytes.trim_ascii();
+    let plain = secret.iter().all(u8::is_ascii_graphic);
+    match !secret.is_empty() && plain && bytes.len() as u64 <= FILE_MOST {
+        true => Ok(Secret::new(secret)),
+        false => Err(failed("holds no token")),
+    }
+}
