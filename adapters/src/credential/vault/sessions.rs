@@ -153,10 +153,11 @@ impl Sessions {
         ended: Option<&Secret>,
     ) -> Result<Secret, IssueError> {
         let mut own = self.own.lock().await;
-        if let Some(session) = &mut *own {
-            if ended != Some(&session.token) && session.ahead(api).await {
-                return Ok(session.token.clone());
-            }
+        if let Some(session) = &mut *own
+            && ended != Some(&session.token)
+            && session.ahead(api).await
+        {
+            return Ok(session.token.clone());
         }
         let auth = self.login.own(api).await?;
         let session = Session::of(&auth);
@@ -176,7 +177,7 @@ impl Sessions {
         }
     }
 
-    fn forget(&self, held: &Held) {
+    pub(super) fn forget(&self, held: &Held) {
         if let (Some(accessor), Ok(mut live)) = (&held.accessor, self.live.lock()) {
             live.remove(accessor);
         }
