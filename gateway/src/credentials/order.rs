@@ -3,13 +3,14 @@
 use super::source::Source;
 use crate::audit::CallId;
 use crate::authorize::Authorized;
-use crate::config::{Choice, Per, Upstream};
+use crate::config::{Choice, Per, Upstream, stands_for};
 use crate::identity::{Principal, now};
 use crate::pipeline::Refusal;
 use crate::snapshot::{Server, Snapshot};
 use crate::task::Task;
 use adapters::credential::{Order, Whom};
 use adapters::secret::Secret;
+use policy::lease::NONE;
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
@@ -90,7 +91,13 @@ impl<'a> Need<'a> {
     /// [`Refusal::Uncredentialed`] where it can have none.
     pub(super) fn of(authorized: &'a Authorized) -> Result<Option<Self>, Refusal> {
         let server = authorized.server();
-        let Choice::Named(name) = &server.settings.credential else {
+        let grant = authorized.grant();
+        let own = match &server.settings.credential {
+            Choice::Named(name) => Some(name),
+            Choice::Unsaid | Choice::None => None,
+        };
+        let chosen = grant.credential().or(own);
+        let Some(name) = chosen.filter(|name| ***name != *NONE) else {
             return Ok(None);
         };
         let snapshot = &authorized.bound().asked().context().snapshot;
@@ -104,8 +111,8 @@ impl<'a> Need<'a> {
             authorized,
             source,
             url: &http.url,
-            scope: source.settings.scope.clone().into(),
-            most: u64::MAX,
+            scope: scope(&source.settings.scope, grant.scope())?,
+            most: grant.life().unwrap_or(u64::MAX),
         }))
     }
 
@@ -195,6 +202,24 @@ impl Wanted {
                 server: Arc::clone(&self.name),
             },
         }
+    }
+}
+
+/// What a lease is asked for: what rules say, within what the credential says; where they say nothing, that itself.
+fn scope(widest: &[String], wanted: Option<&[String]>) -> Result<Box<[String]>, Refusal> {
+    let within = |scope: &str| widest.iter().any(|one| stands_for(one, scope));
+    match wanted {
+        Some(wanted) if widest.is_empty() => Ok(wanted.into()),
+        Some(wanted) => match wanted.iter().find(|scope| !within(scope)) {
+            None => Ok(wanted.into()),
+            Some(_) => Err(Refusal::uncredentialed(
+                "a rule asks for a scope that the credential does not have",
+            )),
+        },
+        None if widest.iter().any(|scope| scope.contains('*')) => Err(Refusal::uncredentialed(
+            "no rule says which scope of those that the credential may have",
+        )),
+        None => Ok(widest.into()),
     }
 }
 
