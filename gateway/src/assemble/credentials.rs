@@ -1,5 +1,7 @@
 //! Builds the issuers of credentials, a function for each kind.
 
+mod vault;
+
 use crate::config::{Config, Credential, Fixed as FixedSettings, Kind, SecretFrom};
 use crate::credentials::Source;
 use crate::snapshot::Snapshot;
@@ -36,7 +38,7 @@ pub(super) fn sources(
                 settings: settings.clone(),
                 material,
                 number: NUMBER.fetch_add(1, Ordering::Relaxed),
-                issuer: issuer(settings).map_err(named)?,
+                issuer: issuer(config, settings).map_err(named)?,
             }),
         };
         sources.insert(Arc::clone(name), source);
@@ -44,9 +46,10 @@ pub(super) fn sources(
     Ok(sources)
 }
 
-fn issuer(settings: &Credential) -> Result<Arc<dyn Issuer>, String> {
+fn issuer(config: &Config, settings: &Credential) -> Result<Arc<dyn Issuer>, String> {
     match &settings.kind {
         Kind::Fixed(settings) => Ok(Arc::new(fixed(settings)?)),
+        Kind::Vault(own) => Ok(Arc::new(vault::vault(config, settings, own)?)),
     }
 }
 

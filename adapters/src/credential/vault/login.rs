@@ -35,7 +35,7 @@ pub enum Login {
 }
 
 /// Whose JWT it is.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Jwt {
     /// The gateway's, in a file somebody renews.
     File(PathBuf),

@@ -167,11 +167,8 @@ impl Vault {
         };
         let fields = fields(data);
         if fields.is_empty() {
-            // The session still stands for whatever was made.
-            return Err(IssueError::Refused(format!(
-                "`{}` gives no fields at `{path}`",
-                self.api.place()
-            )));
+            let why = format!("`{}` gives no fields at `{path}`", self.api.place());
+            return Err(self.unusable(&held, why).await);
         }
         let handle = (held.what != What::Nothing).then(|| held.handle());
         Ok(Minted {
@@ -180,6 +177,25 @@ impl Vault {
             life,
             renewable,
         })
+    }
+
+    /// What nobody can use is taken back; where that fails, its root must be looked after.
+    async fn unusable(&self, held: &Held, why: String) -> IssueError {
+        match held.what {
+            What::Nothing => IssueError::Refused(why),
+            _ => match self.take(&held.handle()).await {
+                Ok(_) => IssueError::Refused(why),
+                Err(_) => IssueError::Failed(why),
+            },
+        }
+    }
+
+    /// A refusal leaves no session behind.
+    async fn refused(&self, held: &Held, why: String) -> IssueError {
+        match self.sessions.end(&self.api, held).await {
+            Err(_) if held.accessor.is_some() => IssueError::Failed(why),
+            _ => IssueError::Refused(why),
+        }
     }
 
     /// A lease that would outlive its order is cut short where its engine lets one; how long it lives.
@@ -284,7 +300,10 @@ impl Issuer for Vault {
             let held = root.and_then(Held::read);
             let held =
                 held.ok_or_else(|| IssueError::Refused("the order has no root".to_owned()))?;
-            self.within(order, held).await
+            match self.within(order, held.clone()).await {
+                Err(IssueError::Refused(why)) => Err(self.refused(&held, why).await),
+                minted => minted,
+            }
         })
     }
 

@@ -3,11 +3,13 @@
 mod fixed;
 mod inject;
 mod keys;
+mod vault;
 
 pub use fixed::Fixed;
 pub(super) use inject::INJECT;
 pub use inject::{Inject, Part, Template, Where};
 pub(super) use keys::{CREDENTIAL, of_kind};
+pub use vault::{Login as VaultLogin, Vault};
 
 use super::InboundTls;
 use ipnet::IpNet;
@@ -38,6 +40,8 @@ pub struct Credential {
 pub enum Kind {
     /// `kind = "static"`.
     Fixed(Fixed),
+    /// `kind = "vault"`.
+    Vault(Box<Vault>),
 }
 
 /// Whom one lease serves.
@@ -91,6 +95,7 @@ impl Kind {
     pub(super) fn fields(&self) -> Option<Vec<&str>> {
         match self {
             Self::Fixed(fixed) => Some(fixed.fields.iter().map(|(name, _)| &**name).collect()),
+            Self::Vault(_) => None,
         }
     }
 
@@ -98,6 +103,7 @@ impl Kind {
     pub(crate) fn secrets(&self) -> Vec<&SecretFrom> {
         match self {
             Self::Fixed(fixed) => fixed.fields.iter().map(|(_, from)| from).collect(),
+            Self::Vault(vault) => vault.secret().into_iter().collect(),
         }
     }
 }

@@ -201,6 +201,23 @@ async fn a_backend_in_trouble_is_asked_again_and_one_that_says_no_is_not() {
 }
 
 #[tokio::test]
+async fn a_mint_that_is_refused_leaves_nothing_behind() {
+    let script = [(LOG_IN, 200, LOGIN), (READ, 403, "")];
+    let denied = double(None, &script).await;
+    assert!(matches!(denied.mint().await, Err(IssueError::Refused(_))));
+    assert_eq!(denied.paths(), [LOG_IN, READ, END]);
+    // Where its session cannot be ended, whoever has its root must look after it.
+    let script = [(LOG_IN, 200, LOGIN), (READ, 403, ""), (END, 500, "")];
+    let stays = double(None, &script).await;
+    assert!(matches!(stays.mint().await, Err(IssueError::Failed(_))));
+    let empty = r#"{"lease_id":"a/b","lease_duration":60,"data":{"list":[]}}"#;
+    let script = [(LOG_IN, 200, LOGIN), (READ, 200, empty)];
+    let nothing = double(None, &script).await;
+    assert!(matches!(nothing.mint().await, Err(IssueError::Refused(_))));
+    assert_eq!(nothing.asked(REVOKE).1["lease_id"], "a/b");
+}
+
+#[tokio::test]
 async fn a_session_without_the_right_to_revoke_leases_takes_them_along() {
     let script = [(LOG_IN, 200, LOGIN), (READ, 200, LEASE), (REVOKE, 403, "")];
     let double = double(None, &script).await;

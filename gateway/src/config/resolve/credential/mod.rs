@@ -2,6 +2,7 @@
 
 mod fixed;
 mod inject;
+mod vault;
 
 use super::Resolver;
 use super::values::{networks, texts};
@@ -90,6 +91,7 @@ impl Resolver<'_> {
         };
         let kind = match kind {
             "static" => Kind::Fixed(self.fixed((name, entry), table)?),
+            "vault" => Kind::Vault(Box::new(self.vault(entry, table)?)),
             _ => return None,
         };
         let inject = self.inject(table.table("inject"), &kind);
