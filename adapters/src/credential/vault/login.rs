@@ -1,10 +1,10 @@
 //! How the gateway, or a caller, becomes somebody at the vault.
 
 use super::api::{Answer, Api, Auth, Fault};
-use super::sessions::seconds;
+use super::sessions::{REVOKE_SELF, seconds};
 use crate::credential::{IssueError, Order};
 use crate::secret::Secret;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 use tokio::io::AsyncReadExt as _;
 use zeroize::Zeroizing;
@@ -70,7 +70,7 @@ impl Login {
                 role,
                 jwt: Jwt::Caller,
             } => match &order.proof {
-                Some(proof) => by_jwt(api, (mount, role), proof).await?,
+                Some(proof) => ending(api, by_jwt(api, (mount, role), proof).await?).await?,
                 None => {
                     let why = "the caller came without a token to log in with";
                     return Err(IssueError::Refused(why.to_owned()));
@@ -139,6 +139,31 @@ impl Login {
 async fn by_jwt(api: &Api, (mount, role): (&str, &str), jwt: &Secret) -> Result<Auth, IssueError> {
     let body = json!({ "role": role, "jwt": jwt.text() });
     session(api.post(None, &format!("auth/{mount}/login"), body).await)
+}
+
+/// A caller's session that may end itself: nobody else can, and when it may no more, it has ended.
+async fn ending(api: &Api, auth: Auth) -> Result<Auth, IssueError> {
+    let body = json!({ "paths": [REVOKE_SELF] });
+    let asked = api
+        .post(Some(&auth.token), "sys/capabilities-self", body)
+        .await;
+    let may = match asked {
+        Ok(answer) => allows(&answer.data, REVOKE_SELF),
+        Err(fault) if fault.forbidden() => false,
+        Err(fault) => return Err(fault.into()),
+    };
+    match may {
+        true => Ok(auth),
+        false => Err(IssueError::Refused(
+            "a caller's session may not end itself: give its role the policy `default`".to_owned(),
+        )),
+    }
+}
+
+fn allows(data: &Map<String, Value>, path: &str) -> bool {
+    let capabilities = data.get(path).and_then(Value::as_array);
+    let mut capabilities = capabilities.into_iter().flatten().filter_map(Value::as_str);
+    capabilities.any(|one| matches!(one, "update" | "root"))
 }
 
 /// A token below the file's own, which an order can have for itself, if that one may make any.

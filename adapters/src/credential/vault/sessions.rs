@@ -30,6 +30,8 @@ pub(super) struct Session {
     renewable: bool,
 }
 
+/// Where a session ends itself.
+pub(super) const REVOKE_SELF: &str = "auth/token/revoke-self";
 /// With less than this left the gateway's own session is prolonged, or opened anew.
 const AHEAD: Duration = Duration::from_secs(15);
 
@@ -95,21 +97,22 @@ impl Sessions {
 
     /// Ends an order's session, and with it whatever was minted in it.
     pub(super) async fn end(&self, api: &Api, held: &Held) -> Result<Taken, RevokeError> {
-        let mut refused = None;
         if let Some(session) = self.of(held) {
-            let ended = api.post(Some(&session.token), "auth/token/revoke-self", json!({}));
-            match ended.await {
-                Ok(_) => {
-                    self.forget(held);
-                    return Ok(Taken::Revoked);
-                }
-                Err(fault) if fault.forbidden() => refused = Some(fault),
+            let ended = api.post(Some(&session.token), REVOKE_SELF, json!({}));
+            let taken = match ended.await {
+                Ok(_) => Some(Taken::Revoked),
+                // It could end itself when it was opened.
+                Err(fault) if fault.forbidden() && held.token.is_some() => Some(Taken::Gone),
+                Err(fault) if fault.forbidden() => None,
                 Err(fault) => return Err(fault.into()),
+            };
+            if let Some(taken) = taken {
+                self.forget(held);
+                return Ok(taken);
             }
         }
-        match (&held.accessor, refused) {
-            (Some(_), Some(refused)) if self.login.callers() => Err(refused.into()),
-            (Some(accessor), _) => {
+        match &held.accessor {
+            Some(accessor) => {
                 let body = json!({ "accessor": accessor });
                 let answer = self.post(api, "auth/token/revoke-accessor", body).await?;
                 self.forget(held);
@@ -119,7 +122,7 @@ impl Sessions {
                     false => Taken::Revoked,
                 })
             }
-            (None, _) => Err(RevokeError::Refused(
+            None => Err(RevokeError::Refused(
                 "minted with the token of a file, which may have no tokens below it: what is not known by its id cannot be found"
                     .to_owned(),
             )),
@@ -171,9 +174,8 @@ impl Sessions {
         let own = self.own.lock().await.take();
         if let Some(own) = own {
             // It lapses by itself where this fails.
-            let _ended: Result<Answer, Fault> = api
-                .post(Some(&own.token), "auth/token/revoke-self", json!({}))
-                .await;
+            let _ended: Result<Answer, Fault> =
+                api.post(Some(&own.token), REVOKE_SELF, json!({})).await;
         }
     }
 

@@ -11,6 +11,7 @@ const LEASE: &str = r#"{"lease_id":"database/creds/ro/L1","lease_duration":60,"r
 const LOG_IN: &str = "POST auth/jwt/login";
 const READ: &str = "GET database/creds/ro";
 const REVOKE: &str = "POST sys/leases/revoke";
+const MAY: &str = "POST sys/capabilities-self";
 const END: &str = "POST auth/token/revoke-self";
 const BY_ACCESSOR: &str = "POST auth/token/revoke-accessor";
 
@@ -248,7 +249,18 @@ async fn a_caller_logs_in_for_itself() {
         role: "agents".into(),
         jwt: Jwt::Caller,
     };
-    let double = double(Some(login), &[(LOG_IN, 200, LOGIN), (READ, 200, LEASE)]).await;
+    let may = r#"{"data":{"auth/token/revoke-self":["update"]}}"#;
+    let script = [
+        (LOG_IN, 200, LOGIN),
+        (MAY, 200, may),
+        (MAY, 200, r#"{"data":{"auth/token/revoke-self":["deny"]}}"#),
+        (READ, 200, LEASE),
+        (END, 204, ""),
+        (REVOKE, 204, ""),
+        (REVOKE, 403, ""),
+        (END, 403, ""),
+    ];
+    let double = double(Some(login), &script).await;
     assert!(matches!(
         double.vault.root(&order()).await,
         Err(IssueError::Refused(_))
@@ -266,10 +278,17 @@ async fn a_caller_logs_in_for_itself() {
     assert_eq!(double.asked(LOG_IN).1["jwt"], "eyJ.of-the-caller.x");
     // As after a crash: nothing but what was written down.
     double.vault.sessions.forget(&Held::read(&root).unwrap());
-    let taken = double.vault.revoke(&minted.handle.unwrap()).await;
-    assert_eq!(taken, Ok(Taken::Revoked));
+    let handle = minted.handle.unwrap();
+    assert_eq!(double.vault.revoke(&handle).await, Ok(Taken::Revoked));
     assert_eq!(double.asked(END).0, "s.session");
-    assert_eq!(double.paths(), [LOG_IN, READ, REVOKE, END]);
+    assert_eq!(double.paths(), [LOG_IN, MAY, READ, REVOKE, END]);
+    // A session that may not even end itself has ended.
+    assert_eq!(double.vault.revoke(&handle).await, Ok(Taken::Gone));
+    // One that never could is not used.
+    assert!(matches!(
+        double.vault.root(&order).await,
+        Err(IssueError::Refused(_))
+    ));
 }
 
 #[tokio::test]
