@@ -4,6 +4,7 @@
 //! handle after, and asks for the revocation of each. What a crash leaves between the two is found again by `recover`.
 
 pub mod fixed;
+pub mod mint;
 mod signing;
 
 pub use signing::SigningKey;
