@@ -35,7 +35,8 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct Mint {
     settings: Settings,
-    key: Arc<SigningKey>,
+    /// The first signs.
+    keys: Vec<Arc<SigningKey>>,
 }
 
 /// The type of a token: what was signed as one is nothing else, and nothing else is one.
@@ -66,10 +67,10 @@ pub fn is_own(claim: &str) -> bool {
 // === impl Mint ===
 
 impl Mint {
-    /// Signs with this key.
+    /// Signs with the first of these keys; what the others have signed is still good.
     #[must_use]
-    pub fn new(settings: Settings, key: Arc<SigningKey>) -> Self {
-        Self { settings, key }
+    pub fn new(settings: Settings, keys: Vec<Arc<SigningKey>>) -> Self {
+        Self { settings, keys }
     }
 
     /// The token of an order, and how long it lives, at this second.
@@ -105,7 +106,8 @@ impl Mint {
         if !order.scope.is_empty() {
             claims.insert("scope".to_owned(), json!(order.scope.join(" ")));
         }
-        let token = self.key.token(KIND, &Value::Object(claims));
+        let key = self.keys.first();
+        let token = key.and_then(|key| key.token(KIND, &Value::Object(claims)));
         let token = token.ok_or_else(|| IssueError::Failed("the key cannot sign".to_owned()))?;
         Ok((token, Duration::from_secs(life)))
     }
@@ -141,6 +143,10 @@ impl Issuer for Mint {
         _root: Option<&'a Handle>,
     ) -> BoxFuture<'a, Result<Taken, RevokeError>> {
         Box::pin(async { Ok(Taken::Lapses) })
+    }
+
+    fn public_keys(&self) -> Vec<Map<String, Value>> {
+        self.keys.iter().map(|key| key.public().clone()).collect()
     }
 }
 

@@ -4,9 +4,9 @@ use super::*;
 use crate::identity::jwt::{self, Algorithm, Key, Rules};
 use aws_lc_rs::signature::Ed25519KeyPair;
 
-fn key() -> Arc<SigningKey> {
+fn key() -> Vec<Arc<SigningKey>> {
     let pair = Ed25519KeyPair::generate().unwrap();
-    Arc::new(SigningKey::ed25519(Arc::new(pair)).unwrap())
+    vec![Arc::new(SigningKey::ed25519(Arc::new(pair)).unwrap())]
 }
 
 fn settings() -> Settings {
@@ -45,8 +45,8 @@ fn said(mint: &Mint, token: &str, now: u64) -> Map<String, Value> {
         max_life: 60,
     };
     let unverified = jwt::read(token).unwrap();
-    assert_eq!(unverified.kid(), Some(mint.key.kid()));
-    let key = Key::new(mint.key.public()).unwrap();
+    assert_eq!(unverified.kid(), Some(mint.keys[0].kid()));
+    let key = Key::new(&mint.public_keys()[0]).unwrap();
     unverified.verify(&rules, &key, now).unwrap().all
 }
 
