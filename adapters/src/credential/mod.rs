@@ -5,6 +5,7 @@
 
 pub mod fixed;
 pub mod mint;
+pub mod postgres;
 mod signing;
 
 pub use signing::SigningKey;
