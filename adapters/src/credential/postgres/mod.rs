@@ -1,14 +1,12 @@
 //! Roles of a PostgreSQL server that live as long as their lease: made with what the operator grants, dropped with all
 //! their sessions when the lease is over.
 //!
-//! A role has its lease's name, so nothing more is needed to find it again. A lock on that name, held until a
+//! A role has its lease's name, so nothing more is needed to find it again. A lock, held until a
 //! role is committed, keeps a revocation from looking for it too early.
 
 mod role;
 mod session;
 mod sql;
-#[cfg(test)]
-mod tests;
 mod tls;
 
 pub use sql::Statement;

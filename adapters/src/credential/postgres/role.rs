@@ -8,6 +8,9 @@ use crate::credential::Taken;
 /// What the comment of every role begins with: a role without it is not ours to drop.
 pub(super) const OURS: &str = "minted by hopgate";
 
+/// The number of the lock, among those that others may use: "hopgate" in letters.
+const LOCK: u64 = u64::from_be_bytes(*b"\0hopgate");
+
 /// A code PostgreSQL does not have.
 pub(super) const NOT_OURS: &str = "-";
 
@@ -24,9 +27,8 @@ pub(super) struct Create<'a> {
 impl Create<'_> {
     /// All of it or nothing.
     pub(super) async fn run(&self, session: &Session) -> Result<(), Fault> {
-        let Role { name, text: label } = &self.role;
-        let begin = format!("BEGIN; SELECT pg_advisory_xact_lock({})", lock(label));
-        session.run(&begin).await?;
+        let name = &self.role.name;
+        session.run(&begin()).await?;
         let end = session.ask(&until(self.seconds)).await?;
         let end = end.first().map(|end| text(end)).unwrap_or_default();
         let members: Vec<String> = self.members.iter().map(|one| identifier(one)).collect();
@@ -57,8 +59,7 @@ pub(super) async fn remove(
 ) -> Result<Taken, Fault> {
     let Role { name, text: label } = role;
     // Waits for the end of whoever is just making it.
-    let held = format!("SELECT pg_advisory_lock({})", lock(label));
-    session.run(&held).await?;
+    session.run(&format!("{}; COMMIT", begin())).await?;
     let about = format!(
         "SELECT coalesce(shobj_description(oid, 'pg_authid'), '') FROM pg_roles WHERE rolname = {label}"
     );
@@ -87,7 +88,8 @@ pub(super) async fn remove(
         Some(owner) => format!("REASSIGN OWNED BY {name} TO {};", identifier(owner)),
         None => String::new(),
     };
-    let drop = format!("BEGIN; {hand_over} DROP OWNED BY {name}; DROP ROLE {name}; COMMIT");
+    let begin = begin();
+    let drop = format!("{begin}; {hand_over} DROP OWNED BY {name}; DROP ROLE {name}; COMMIT");
     session.run(&drop).await?;
     Ok(Taken::Revoked)
 }
@@ -100,9 +102,10 @@ pub(super) async fn prolong(session: &Session, role: &Role, seconds: u64) -> Res
     session.run(&prolong).await
 }
 
-/// The lock of a name.
-fn lock(label: &str) -> String {
-    format!("hashtextextended({label}, 3141592653)")
+/// Begins what only one may do at a time: PostgreSQL fails two who change what is granted on one thing. And whoever holds
+/// this lock next sees what the one before has done.
+fn begin() -> String {
+    format!("BEGIN; SELECT pg_advisory_xact_lock({LOCK})")
 }
 
 /// So many seconds from now by the server's own clock, which is what it holds roles against.

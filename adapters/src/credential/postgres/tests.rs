@@ -1,1 +1,0 @@
-//! What is refused before anybody is asked, and what a server's faults become.
