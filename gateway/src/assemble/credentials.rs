@@ -1,5 +1,7 @@
 //! Builds the issuers of credentials, a function for each kind.
 
+mod postgres;
+
 use crate::config::{
     Config, Credential, Fixed as FixedSettings, Kind, Mint as MintSettings, SecretFrom,
 };
@@ -58,6 +60,7 @@ fn issuer(
     match &settings.kind {
         Kind::Fixed(settings) => Ok(Arc::new(fixed(settings)?)),
         Kind::Mint(settings) => Ok(Arc::new(mint(config, ring, settings)?)),
+        Kind::Postgres(own) => Ok(Arc::new(postgres::postgres(config, settings, own)?)),
     }
 }
 

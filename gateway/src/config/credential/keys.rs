@@ -1,6 +1,6 @@
 //! The keys of `[credentials.NAME]`, and which of them belong to which kind.
 
-use super::{INJECT, fixed, mint};
+use super::{INJECT, fixed, mint, postgres};
 use crate::config::form::SCOPE;
 use crate::config::keys::{DURATION_KEY, FILES, NETWORKS, PAIR};
 use policy::shape::{Choice, Key, Shape};
@@ -9,10 +9,15 @@ use policy::shape::{Choice, Key, Shape};
 pub(in crate::config) const CREDENTIAL: &[Key] = &{
     let [from, fields] = fixed::KEYS;
     let [issuer, audience, subject, claims, key, alg] = mint::KEYS;
+    let [url, user, password, tls, roles, grants, owner] = postgres::KEYS;
     [
         Key::new(
             "kind",
-            Shape::Choice(&[Choice::new("mint"), Choice::new("static")]),
+            Shape::Choice(&[
+                Choice::new("mint"),
+                Choice::new("postgres"),
+                Choice::new("static"),
+            ]),
             "Who issues it.",
         )
         .required(),
@@ -67,6 +72,13 @@ pub(in crate::config) const CREDENTIAL: &[Key] = &{
         claims,
         key,
         alg,
+        url,
+        user,
+        password,
+        tls,
+        roles,
+        grants,
+        owner,
     ]
 };
 
@@ -92,6 +104,11 @@ pub(in crate::config) fn of_kind(kind: &str) -> OfKind {
             &[],
             &["issuer", "audience", "subject", "claims", "key", "alg"],
             false,
+        ),
+        "postgres" => (
+            &["url", "user"],
+            &["password", "tls", "roles", "grants", "owner"],
+            true,
         ),
         "static" => (&[], &["from", "fields"], false),
         _ => (&[], &[], true),

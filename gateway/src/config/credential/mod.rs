@@ -4,6 +4,7 @@ mod fixed;
 mod inject;
 mod keys;
 mod mint;
+mod postgres;
 
 pub use fixed::Fixed;
 pub(super) use inject::INJECT;
@@ -11,6 +12,8 @@ pub use inject::{Inject, Part, Template, Where};
 pub(super) use keys::{CREDENTIAL, of_kind};
 pub use mint::Mint;
 pub(super) use mint::SUBJECT;
+pub use postgres::Postgres;
+pub(super) use postgres::place;
 
 use super::InboundTls;
 use ipnet::IpNet;
@@ -43,6 +46,8 @@ pub enum Kind {
     Fixed(Fixed),
     /// `kind = "mint"`.
     Mint(Mint),
+    /// `kind = "postgres"`.
+    Postgres(Postgres),
 }
 
 /// Whom one lease serves.
@@ -97,6 +102,7 @@ impl Kind {
         match self {
             Self::Fixed(fixed) => Some(fixed.fields.iter().map(|(name, _)| &**name).collect()),
             Self::Mint(_) => Some(vec!["token"]),
+            Self::Postgres(_) => Some(postgres::FIELDS.to_vec()),
         }
     }
 
@@ -104,6 +110,7 @@ impl Kind {
     pub(crate) fn secrets(&self) -> Vec<SecretFrom> {
         match self {
             Self::Fixed(fixed) => fixed.fields.iter().map(|(_, from)| from.clone()).collect(),
+            Self::Postgres(_) => Vec::new(),
             Self::Mint(mint) => mint.key.iter().cloned().map(SecretFrom::File).collect(),
         }
     }

@@ -3,6 +3,7 @@
 mod fixed;
 mod inject;
 mod mint;
+mod postgres;
 
 use super::Resolver;
 use super::values::{networks, texts};
@@ -90,6 +91,7 @@ impl Resolver<'_> {
             allow_private: networks(table.items("allow_private")),
         };
         let kind = match kind {
+            "postgres" => Kind::Postgres(self.postgres(entry, table)?),
             "mint" => Kind::Mint(self.mint(table)?),
             "static" => Kind::Fixed(self.fixed((name, entry), table)?),
             _ => return None,
