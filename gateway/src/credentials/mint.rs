@@ -165,14 +165,15 @@ impl Attempt<'_> {
         };
         Step::Kept.done();
         self.supervisor.metrics.leases.minted.add(1);
-        self.account.stand(Standing::Live);
-        Ok(Arc::new(Lease::new(
+        let lease = Arc::new(Lease::new(
             (Arc::clone(&self.account), Arc::clone(&self.wanted.source)),
             handle,
             ready,
             (minted.renewable, (granted.as_secs() / 4).clamp(1, 60)),
             Arc::clone(self.supervisor),
-        )))
+        ));
+        self.account.become_lease(&lease);
+        Ok(lease)
     }
 
     async fn write(&self, entry: &Entry, minted: &Minted) -> Result<(), Why> {
