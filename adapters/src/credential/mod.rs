@@ -4,6 +4,9 @@
 //! handle after, and asks for the revocation of each. What a crash leaves between the two is found again by `recover`.
 
 pub mod fixed;
+mod signing;
+
+pub use signing::SigningKey;
 
 use crate::secret::Secret;
 pub use crate::upstream::BoxFuture;
