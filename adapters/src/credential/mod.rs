@@ -3,7 +3,9 @@
 //! An issuer keeps no account of what it has minted: whoever orders writes down the order and its root before, and the
 //! handle after, and asks for the revocation of each. What a crash leaves between the two is found again by `recover`.
 
+pub mod exchange;
 pub mod fixed;
+pub mod oauth;
 mod signing;
 
 pub use signing::SigningKey;
