@@ -5,6 +5,7 @@
 
 pub mod exchange;
 pub mod fixed;
+pub mod mint;
 pub mod oauth;
 mod signing;
 
@@ -12,6 +13,7 @@ pub use signing::SigningKey;
 
 use crate::secret::Secret;
 pub use crate::upstream::BoxFuture;
+use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
@@ -166,6 +168,11 @@ pub trait Issuer: Send + Sync + std::fmt::Debug {
         label: &'a str,
         root: Option<&'a Handle>,
     ) -> BoxFuture<'a, Result<Taken, RevokeError>>;
+
+    /// The public keys by which servers verify what it mints, as JWKs.
+    fn public_keys(&self) -> Vec<Map<String, Value>> {
+        Vec::new()
+    }
 
     /// Gives back what the issuer itself holds at the backend, once all that it has minted is taken back.
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -12,6 +12,7 @@ use aws_lc_rs::rand;
 use aws_lc_rs::signature::Ed25519KeyPair;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use zeroize::Zeroizing;
 
@@ -48,7 +49,7 @@ pub(super) struct Key {
     pub(super) id: String,
     aead: LessSafeKey,
     /// Signs what others verify.
-    pub(super) signer: Ed25519KeyPair,
+    pub(super) signer: Arc<Ed25519KeyPair>,
 }
 
 // === impl KeyRing ===
@@ -152,7 +153,7 @@ impl Key {
         Ok(Self {
             id: id.to_owned(),
             aead,
-            signer,
+            signer: Arc::new(signer),
         })
     }
 }
@@ -194,7 +195,6 @@ fn now() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
 
     fn principal(agent: &str) -> Principal {
         Principal {

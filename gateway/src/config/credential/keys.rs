@@ -1,6 +1,6 @@
 //! The keys of `[credentials.NAME]`, and which of them belong to which kind.
 
-use super::{INJECT, fixed};
+use super::{INJECT, fixed, mint};
 use crate::config::form::SCOPE;
 use crate::config::keys::{DURATION_KEY, FILES, NETWORKS, PAIR};
 use policy::shape::{Choice, Key, Shape};
@@ -8,10 +8,11 @@ use policy::shape::{Choice, Key, Shape};
 /// `[credentials.NAME]`.
 pub(in crate::config) const CREDENTIAL: &[Key] = &{
     let [from, fields] = fixed::KEYS;
+    let [issuer, audience, subject, claims, key, alg] = mint::KEYS;
     [
         Key::new(
             "kind",
-            Shape::Choice(&[Choice::new("static")]),
+            Shape::Choice(&[Choice::new("mint"), Choice::new("static")]),
             "Who issues it.",
         )
         .required(),
@@ -60,6 +61,12 @@ pub(in crate::config) const CREDENTIAL: &[Key] = &{
         .default("[]"),
         from,
         fields,
+        issuer,
+        audience,
+        subject,
+        claims,
+        key,
+        alg,
     ]
 };
 
@@ -81,6 +88,11 @@ pub(in crate::config) struct OfKind {
 /// What belongs to a kind.
 pub(in crate::config) fn of_kind(kind: &str) -> OfKind {
     let (needed, more, called): (&[_], &[_], _) = match kind {
+        "mint" => (
+            &[],
+            &["issuer", "audience", "subject", "claims", "key", "alg"],
+            false,
+        ),
         "static" => (&[], &["from", "fields"], false),
         _ => (&[], &[], true),
     };

@@ -3,11 +3,14 @@
 mod fixed;
 mod inject;
 mod keys;
+mod mint;
 
 pub use fixed::Fixed;
 pub(super) use inject::INJECT;
 pub use inject::{Inject, Part, Template, Where};
 pub(super) use keys::{CREDENTIAL, of_kind};
+pub use mint::Mint;
+pub(super) use mint::SUBJECT;
 
 use super::InboundTls;
 use ipnet::IpNet;
@@ -38,6 +41,8 @@ pub struct Credential {
 pub enum Kind {
     /// `kind = "static"`.
     Fixed(Fixed),
+    /// `kind = "mint"`.
+    Mint(Mint),
 }
 
 /// Whom one lease serves.
@@ -91,13 +96,15 @@ impl Kind {
     pub(super) fn fields(&self) -> Option<Vec<&str>> {
         match self {
             Self::Fixed(fixed) => Some(fixed.fields.iter().map(|(name, _)| &**name).collect()),
+            Self::Mint(_) => Some(vec!["token"]),
         }
     }
 
     /// Where the secrets are that its issuer is made with; what it reads anew each time is not among them.
-    pub(crate) fn secrets(&self) -> Vec<&SecretFrom> {
+    pub(crate) fn secrets(&self) -> Vec<SecretFrom> {
         match self {
-            Self::Fixed(fixed) => fixed.fields.iter().map(|(_, from)| from).collect(),
+            Self::Fixed(fixed) => fixed.fields.iter().map(|(_, from)| from.clone()).collect(),
+            Self::Mint(mint) => mint.key.iter().cloned().map(SecretFrom::File).collect(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod fixed;
 mod inject;
+mod mint;
 
 use super::Resolver;
 use super::values::{networks, texts};
@@ -89,6 +90,7 @@ impl Resolver<'_> {
             allow_private: networks(table.items("allow_private")),
         };
         let kind = match kind {
+            "mint" => Kind::Mint(self.mint(table)?),
             "static" => Kind::Fixed(self.fixed((name, entry), table)?),
             _ => return None,
         };
