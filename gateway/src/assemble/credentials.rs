@@ -1,5 +1,7 @@
 //! Builds the issuers of credentials, a function for each kind.
 
+mod oauth;
+
 use crate::config::{
     Config, Credential, Fixed as FixedSettings, Kind, Mint as MintSettings, SecretFrom,
 };
@@ -57,7 +59,9 @@ fn issuer(
 ) -> Result<Arc<dyn Issuer>, String> {
     match &settings.kind {
         Kind::Fixed(settings) => Ok(Arc::new(fixed(settings)?)),
+        Kind::Exchange(own) => Ok(Arc::new(oauth::exchange(config, settings, own)?)),
         Kind::Mint(settings) => Ok(Arc::new(mint(config, ring, settings)?)),
+        Kind::OAuth(own) => Ok(Arc::new(oauth::oauth(config, settings, own)?)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The keys of `[credentials.NAME]`, and which of them belong to which kind.
 
-use super::{INJECT, fixed, mint};
+use super::{INJECT, fixed, mint, oauth};
 use crate::config::form::SCOPE;
 use crate::config::keys::{DURATION_KEY, FILES, NETWORKS, PAIR};
 use policy::shape::{Choice, Key, Shape};
@@ -9,10 +9,16 @@ use policy::shape::{Choice, Key, Shape};
 pub(in crate::config) const CREDENTIAL: &[Key] = &{
     let [from, fields] = fixed::KEYS;
     let [issuer, audience, subject, claims, key, alg] = mint::KEYS;
+    let [token, revocation, client, subject_token, actor, id_jag] = oauth::KEYS;
     [
         Key::new(
             "kind",
-            Shape::Choice(&[Choice::new("mint"), Choice::new("static")]),
+            Shape::Choice(&[
+                Choice::new("exchange"),
+                Choice::new("mint"),
+                Choice::new("oauth"),
+                Choice::new("static"),
+            ]),
             "Who issues it.",
         )
         .required(),
@@ -67,11 +73,33 @@ pub(in crate::config) const CREDENTIAL: &[Key] = &{
         claims,
         key,
         alg,
+        token,
+        revocation,
+        client,
+        subject_token,
+        actor,
+        id_jag,
     ]
 };
 
 /// Keys of every kind.
 const COMMON: [&str; 6] = ["kind", "inject", "per", "ttl", "scope", "outstanding"];
+/// Keys of kinds that ask an authorization server.
+const AUTHORIZATION_SERVER: [&str; 4] = [
+    "issuer",
+    "token_endpoint",
+    "revocation_endpoint",
+    "audience",
+];
+const EXCHANGE: [&str; 7] = [
+    "issuer",
+    "token_endpoint",
+    "revocation_endpoint",
+    "audience",
+    "subject_token",
+    "actor",
+    "id_jag",
+];
 /// Keys of kinds whose issuer is called.
 const CALLED: [&str; 3] = ["ca", "client_cert", "allow_private"];
 
@@ -93,6 +121,8 @@ pub(in crate::config) fn of_kind(kind: &str) -> OfKind {
             &["issuer", "audience", "subject", "claims", "key", "alg"],
             false,
         ),
+        "oauth" => (&["client"], &AUTHORIZATION_SERVER, true),
+        "exchange" => (&["client"], &EXCHANGE, true),
         "static" => (&[], &["from", "fields"], false),
         _ => (&[], &[], true),
     };
