@@ -99,6 +99,9 @@ pub enum IssueError {
     /// The backend, or the configuration, says no: asking again is of no use.
     #[error("{0}")]
     Refused(String),
+    /// It may work later, and nothing was minted: the backend was not reached, or says so itself.
+    #[error("{0}")]
+    Unavailable(String),
     /// It may work later.
     #[error("{0}")]
     Failed(String),
@@ -172,6 +175,11 @@ pub trait Issuer: Send + Sync + std::fmt::Debug {
     /// The public keys by which servers verify what it mints, as JWKs.
     fn public_keys(&self) -> Vec<Map<String, Value>> {
         Vec::new()
+    }
+
+    /// Whether what it gives can never be taken back: then nothing need be written down for that.
+    fn lapses(&self) -> bool {
+        false
     }
 
     /// Gives back what the issuer itself holds at the backend, once all that it has minted is taken back.
