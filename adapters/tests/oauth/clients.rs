@@ -193,7 +193,10 @@ async fn a_workloads_token_is_read_each_time() {
     };
     let oauth = oauth(peer.endpoints(), client);
     let missing = oauth.mint(&order(), None).await;
-    assert!(matches!(missing, Err(IssueError::Failed(_))), "{missing:?}");
+    assert!(
+        matches!(missing, Err(IssueError::Unavailable(_))),
+        "{missing:?}"
+    );
     for token in ["a.b.c\n", "d.e.f"] {
         std::fs::write(&file, token).unwrap();
         oauth.mint(&order(), None).await.unwrap();

@@ -25,7 +25,7 @@ fn about(peer: &Peer) -> Value {
 
 async fn why(settings: Settings) -> String {
     match oauth(settings, client()).mint(&order(), None).await {
-        Err(IssueError::Failed(why)) => why,
+        Err(IssueError::Unavailable(why)) => why,
         other => panic!("{other:?}"),
     }
 }
@@ -135,7 +135,10 @@ async fn a_server_that_does_not_answer_is_asked_once_by_a_crowd() {
         crowd.spawn(async move { oauth.mint(&order(), None).await.map(|_| ()) });
     }
     for minted in crowd.join_all().await {
-        assert!(matches!(minted, Err(IssueError::Failed(_))), "{minted:?}");
+        assert!(
+            matches!(minted, Err(IssueError::Unavailable(_))),
+            "{minted:?}"
+        );
     }
     assert!(
         peer.asked(METADATA).len() < 10,

@@ -101,12 +101,15 @@ async fn without_an_endpoint_nothing_is_promised() {
     let oauth = oauth(settings(place), client());
     let minted = oauth.mint(&order(), None).await.unwrap();
     assert_eq!(minted.handle, None);
+    assert!(oauth.lapses());
+    assert_eq!(oauth.recover("hopgate-1", None).await, Ok(Taken::Lapses));
 }
 
 #[tokio::test]
 async fn a_token_nobody_heard_of_cannot_be_found_again() {
     let peer = Peer::open().await;
     let oauth = oauth(peer.endpoints(), client());
+    assert!(!oauth.lapses());
     let lost = oauth.recover("hopgate-1", None).await;
     assert!(matches!(lost, Err(RevokeError::Refused(_))), "{lost:?}");
 }

@@ -8,7 +8,7 @@ mod actor;
 
 pub use actor::Actor;
 
-use super::oauth::{Expected, Form, Registration, describe, lost};
+use super::oauth::{Expected, Form, Registration, describe};
 use super::{BoxFuture, Handle, IssueError, Issuer, Minted, Order, RevokeError, Taken};
 use crate::secret::Secret;
 
@@ -117,6 +117,14 @@ impl Exchange {
         Ok(other.registration.minted(&endpoints, &token))
     }
 
+    /// Who gives the token that is used.
+    fn giver(&self) -> &Registration {
+        match &self.id_jag {
+            None => &self.registration,
+            Some(other) => &other.registration,
+        }
+    }
+
     fn request(&self, order: &Order, wanted: &str) -> Result<Form, IssueError> {
         let proof = subject(order)?;
         let mut form = Form::new();
@@ -143,11 +151,7 @@ impl Issuer for Exchange {
     }
 
     fn revoke<'a>(&'a self, handle: &'a Handle) -> BoxFuture<'a, Result<Taken, RevokeError>> {
-        let registration = match &self.id_jag {
-            None => &self.registration,
-            Some(other) => &other.registration,
-        };
-        Box::pin(registration.revoke(handle))
+        Box::pin(self.giver().revoke(handle))
     }
 
     fn recover<'a>(
@@ -155,7 +159,11 @@ impl Issuer for Exchange {
         _label: &'a str,
         _root: Option<&'a Handle>,
     ) -> BoxFuture<'a, Result<Taken, RevokeError>> {
-        Box::pin(async { Err(lost()) })
+        Box::pin(async { self.giver().lost() })
+    }
+
+    fn lapses(&self) -> bool {
+        self.giver().lapses()
     }
 }
 

@@ -109,7 +109,8 @@ pub(super) fn error(body: &[u8]) -> Option<&'static str> {
     ERRORS.into_iter().find(|known| *known == said)
 }
 
-/// A refusal by its status and the error it names; it may work later where the server is in trouble or asks for patience.
+/// No token, by the status of the answer and the error it names; one may come later where the server is in trouble or
+/// asks for patience. A token that a server made and did not send is nobody's.
 pub(super) fn refusal(status: StatusCode, body: &[u8], place: &str) -> IssueError {
     let error = error(body);
     let why = match error {
@@ -129,7 +130,7 @@ pub(super) fn refusal(status: StatusCode, body: &[u8], place: &str) -> IssueErro
             Some("server_error" | "temporarily_unavailable" | "slow_down")
         );
     match later {
-        true => IssueError::Failed(why),
+        true => IssueError::Unavailable(why),
         false => IssueError::Refused(why),
     }
 }
@@ -138,7 +139,7 @@ impl From<IssueError> for RevokeError {
     fn from(error: IssueError) -> Self {
         match error {
             IssueError::Refused(why) => Self::Refused(why),
-            IssueError::Failed(why) => Self::Failed(why),
+            IssueError::Unavailable(why) | IssueError::Failed(why) => Self::Failed(why),
         }
     }
 }

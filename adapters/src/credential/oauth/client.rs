@@ -119,7 +119,7 @@ impl ClientKey {
         audience: &str,
         more: Map<String, Value>,
     ) -> Result<Secret, IssueError> {
-        let failed = |why: &str| IssueError::Failed(why.to_owned());
+        let failed = |why: &str| IssueError::Unavailable(why.to_owned());
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let now = now.map_err(|_| failed("the clock stands before 1970"))?;
         let mut id = [0; 16];

@@ -127,6 +127,12 @@ impl Directory {
         Ok(directory)
     }
 
+    /// Whether it is known that tokens cannot be taken back.
+    pub(super) fn lapses(&self) -> bool {
+        let kept = self.kept.load();
+        self.issuer.is_none() && kept.as_ref().is_some_and(|kept| kept.revocation.is_none())
+    }
+
     /// Whom to ask now.
     ///
     /// # Errors

@@ -15,7 +15,7 @@ const MOST: u64 = 64 * 1024;
 ///
 /// A file that cannot be read, or holds no token. Names it, never what is in it.
 pub(crate) async fn token(file: &Path) -> Result<Secret, IssueError> {
-    let failed = |why: &str| IssueError::Failed(format!("{}: {why}", file.display()));
+    let failed = |why: &str| IssueError::Unavailable(format!("{}: {why}", file.display()));
     let opened = tokio::fs::File::open(file).await;
     let opened = opened.map_err(|why| failed(&why.kind().to_string()))?;
     let mut bytes = Zeroizing::new(Vec::new());

@@ -69,7 +69,11 @@ impl Issuer for OAuth {
         _label: &'a str,
         _root: Option<&'a Handle>,
     ) -> BoxFuture<'a, Result<Taken, RevokeError>> {
-        Box::pin(async { Err(lost()) })
+        Box::pin(async { self.registration.lost() })
+    }
+
+    fn lapses(&self) -> bool {
+        self.registration.lapses()
     }
 }
 
@@ -84,10 +88,4 @@ pub(crate) fn describe(form: &mut Form, order: &Order, audience: Option<&str>) {
     if let Some(audience) = audience {
         form.add("audience", audience);
     }
-}
-
-/// A token whose answer was lost: the server has no name by which to find it.
-pub(crate) fn lost() -> RevokeError {
-    let why = "an authorization server finds no token by a name of ours: if one was given, it lapses by itself";
-    RevokeError::Refused(why.to_owned())
 }

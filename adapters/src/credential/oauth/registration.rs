@@ -5,7 +5,7 @@ use super::answer::{self, Expected, Fault, Token};
 use super::client::Client;
 use super::endpoints::{Directory, Endpoints, Settings};
 use super::form::Form;
-use crate::egress::Caller;
+use crate::egress::{CallError, Caller};
 use crate::secret::Secret;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Response, StatusCode};
@@ -38,6 +38,20 @@ impl Registration {
         &self.client
     }
 
+    /// Whether it is known that nothing can be taken back.
+    pub(crate) fn lapses(&self) -> bool {
+        self.directory.lapses()
+    }
+
+    /// What becomes of a token whose answer was lost: the server knows no name by which to find it.
+    pub(crate) fn lost(&self) -> Result<Taken, RevokeError> {
+        let why = "an authorization server finds no token by a name of ours: if one was given, it lapses by itself";
+        match self.lapses() {
+            true => Ok(Taken::Lapses),
+            false => Err(RevokeError::Refused(why.to_owned())),
+        }
+    }
+
     /// Whom to ask now.
     ///
     /// # Errors
@@ -45,7 +59,7 @@ impl Registration {
     /// Why nobody knows.
     pub(crate) async fn endpoints(&self) -> Result<Arc<Endpoints>, IssueError> {
         let endpoints = self.directory.endpoints().await;
-        endpoints.map_err(|why| IssueError::Failed(format!("the authorization server: {why}")))
+        endpoints.map_err(|why| IssueError::Unavailable(format!("the authorization server: {why}")))
     }
 
     /// Asks for a token. One that must not be used is taken back at once.
@@ -141,7 +155,13 @@ impl Registration {
         let answer = caller
             .call(Method::POST, None, headers, Some(form.content()))
             .await;
-        answer.map_err(|why| IssueError::Failed(format!("{}: {why}", caller.place())))
+        answer.map_err(|why| {
+            let text = format!("{}: {why}", caller.place());
+            match why {
+                CallError::Unsent(_) => IssueError::Unavailable(text),
+                CallError::Broken(_) => IssueError::Failed(text),
+            }
+        })
     }
 }
 
