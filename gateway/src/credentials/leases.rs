@@ -365,7 +365,7 @@ async fn renew(supervisor: &Arc<Supervisor>, lease: &Lease, wanted: &Wanted) -> 
             lease.renewable.store(false, Ordering::Relaxed);
             false
         }
-        Err(IssueError::Failed(_)) => false,
+        Err(IssueError::Unavailable(_) | IssueError::Failed(_)) => false,
     }
 }
 

@@ -94,7 +94,7 @@ fn entry(wanted: &Wanted) -> Entry {
 fn why(error: IssueError) -> Why {
     match error {
         IssueError::Refused(text) => Why::lasting(text),
-        IssueError::Failed(text) => Why::passing(text),
+        IssueError::Unavailable(text) | IssueError::Failed(text) => Why::passing(text),
     }
 }
 
@@ -210,17 +210,12 @@ impl Attempt<'_> {
     async fn lost(&self, entry: &Entry, error: IssueError) -> Why {
         match error {
             IssueError::Refused(text) => {
-                // Whether or not it can be put on record: nothing was minted.
-                let told = self
-                    .supervisor
-                    .ledger
-                    .write(secret::unminted(entry, &text))
-                    .await;
-                if told.is_err() {
-                    tracing::error!(lease = %entry.id.simple(), "a mint that was refused is not on record");
-                }
-                self.forget(entry);
+                self.unminted(entry, &text).await;
                 Why::lasting(text)
+            }
+            IssueError::Unavailable(text) => {
+                self.unminted(entry, &text).await;
+                Why::passing(text)
             }
             IssueError::Failed(text) => {
                 let (account, source) =
@@ -230,6 +225,15 @@ impl Attempt<'_> {
                 Why::passing(text)
             }
         }
+    }
+
+    /// Nothing was minted, whether or not that can be put on record.
+    async fn unminted(&self, entry: &Entry, why: &str) {
+        let lines = secret::unminted(entry, why);
+        if self.supervisor.ledger.write(lines).await.is_err() {
+            tracing::error!(lease = %entry.id.simple(), "a mint that gave nothing is not on record");
+        }
+        self.forget(entry);
     }
 
     fn forget(&self, entry: &Entry) {
