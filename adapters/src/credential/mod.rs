@@ -3,8 +3,10 @@
 //! An issuer keeps no account of what it has minted: whoever orders writes down the order and its root before, and the
 //! handle after, and asks for the revocation of each. What a crash leaves between the two is found again by `recover`.
 
+pub mod exchange;
 pub mod fixed;
 pub mod mint;
+pub mod oauth;
 pub mod postgres;
 mod signing;
 
@@ -98,6 +100,9 @@ pub enum IssueError {
     /// The backend, or the configuration, says no: asking again is of no use.
     #[error("{0}")]
     Refused(String),
+    /// It may work later, and nothing was minted: the backend was not reached, or says so itself.
+    #[error("{0}")]
+    Unavailable(String),
     /// It may work later.
     #[error("{0}")]
     Failed(String),

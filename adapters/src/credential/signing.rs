@@ -112,8 +112,16 @@ impl SigningKey {
     /// A compact JWS over these claims, of this type; none where the system cannot sign.
     #[must_use]
     pub fn token(&self, kind: &str, claims: &Value) -> Option<String> {
-        let header = json!({ "alg": self.algorithm.to_string(), "kid": self.kid, "typ": kind });
-        let mut token = URL_SAFE_NO_PAD.encode(header.to_string());
+        let header = [("kid", &*self.kid), ("typ", kind)];
+        let header = header.map(|(name, text)| (name.to_owned(), json!(text)));
+        self.jws(Map::from_iter(header), claims)
+    }
+
+    /// The same under another header, to which the algorithm is added.
+    #[must_use]
+    pub fn jws(&self, mut header: Map<String, Value>, claims: &Value) -> Option<String> {
+        header.insert("alg".to_owned(), json!(self.algorithm.to_string()));
+        let mut token = URL_SAFE_NO_PAD.encode(Value::Object(header).to_string());
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(claims.to_string(), &mut token);
         let signature = self.pair.sign(token.as_bytes())?;

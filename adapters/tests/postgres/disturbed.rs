@@ -174,7 +174,7 @@ async fn faults_say_what_they_are_and_nothing_the_server_said() {
     });
     assert!(matches!(
         slow.mint(&order, None).await,
-        Err(IssueError::Failed(_))
+        Err(IssueError::Unavailable(_))
     ));
     assert_eq!(
         with(|_| {}).recover("hopgate-1", None).await,
@@ -185,7 +185,7 @@ async fn faults_say_what_they_are_and_nothing_the_server_said() {
     drop(server);
     let down = Postgres::new(settings).unwrap().mint(&order, None).await;
     assert!(
-        matches!(down, Err(IssueError::Failed(_))),
+        matches!(down, Err(IssueError::Unavailable(_))),
         "{port}: {down:?}"
     );
 }

@@ -14,6 +14,7 @@ mod resolve;
 mod telemetry;
 
 pub use audit::{Arguments, Audit, Durability};
+pub use credential::{Actor, ClientProof, Exchange, IdJag, OAuth, Place, Registration};
 pub use credential::{
     Choice, Credential, Fixed, Inject, Kind, Mint, Part, Per, Postgres, Reach, SecretFrom,
     Template, Where,

@@ -18,6 +18,7 @@ use role::{Create, NOT_OURS, OURS};
 use session::{Door, Session};
 use sql::{Role, password, verifier};
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
@@ -131,12 +132,16 @@ impl Postgres {
             ),
             seconds,
             role,
+            committing: AtomicBool::new(false),
         };
         let end = Instant::now() + Duration::from_secs(seconds);
         let made = self.work(async |session| create.run(&session).await).await;
         made.map_err(|fault| match fault {
             Fault::Refused { code } if code == "42710" => {
                 IssueError::Refused("a role of this name is already there".to_owned())
+            }
+            Fault::Failed(why) if !create.committing.load(Ordering::Relaxed) => {
+                IssueError::Unavailable(why)
             }
             fault => fault.into(),
         })?;

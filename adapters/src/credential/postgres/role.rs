@@ -4,6 +4,7 @@ use super::Fault;
 use super::session::Session;
 use super::sql::{Role, Statement, identifier, text};
 use crate::credential::Taken;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What the comment of every role begins with: a role without it is not ours to drop.
 pub(super) const OURS: &str = "minted by hopgate";
@@ -22,6 +23,8 @@ pub(super) struct Create<'a> {
     pub(super) verifier: String,
     pub(super) comment: String,
     pub(super) seconds: u64,
+    /// Whether it may be there, whatever becomes of the answer.
+    pub(super) committing: AtomicBool,
 }
 
 impl Create<'_> {
@@ -47,6 +50,7 @@ impl Create<'_> {
         for grant in self.grants {
             session.run(&grant.fill(&self.role)).await?;
         }
+        self.committing.store(true, Ordering::Relaxed);
         session.run("COMMIT").await
     }
 }

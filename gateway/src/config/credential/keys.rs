@@ -1,6 +1,6 @@
 //! The keys of `[credentials.NAME]`, and which of them belong to which kind.
 
-use super::{INJECT, fixed, mint, postgres};
+use super::{INJECT, fixed, mint, oauth, postgres};
 use crate::config::form::SCOPE;
 use crate::config::keys::{DURATION_KEY, FILES, NETWORKS, PAIR};
 use policy::shape::{Choice, Key, Shape};
@@ -10,11 +10,14 @@ pub(in crate::config) const CREDENTIAL: &[Key] = &{
     let [from, fields] = fixed::KEYS;
     let [issuer, audience, subject, claims, key, alg] = mint::KEYS;
     let [url, user, password, tls, roles, grants, owner] = postgres::KEYS;
+    let [token, revocation, client, subject_token, actor, id_jag] = oauth::KEYS;
     [
         Key::new(
             "kind",
             Shape::Choice(&[
+                Choice::new("exchange"),
                 Choice::new("mint"),
+                Choice::new("oauth"),
                 Choice::new("postgres"),
                 Choice::new("static"),
             ]),
@@ -79,11 +82,33 @@ pub(in crate::config) const CREDENTIAL: &[Key] = &{
         roles,
         grants,
         owner,
+        token,
+        revocation,
+        client,
+        subject_token,
+        actor,
+        id_jag,
     ]
 };
 
 /// Keys of every kind.
 const COMMON: [&str; 6] = ["kind", "inject", "per", "ttl", "scope", "outstanding"];
+/// Keys of kinds that ask an authorization server.
+const AUTHORIZATION_SERVER: [&str; 4] = [
+    "issuer",
+    "token_endpoint",
+    "revocation_endpoint",
+    "audience",
+];
+const EXCHANGE: [&str; 7] = [
+    "issuer",
+    "token_endpoint",
+    "revocation_endpoint",
+    "audience",
+    "subject_token",
+    "actor",
+    "id_jag",
+];
 /// Keys of kinds whose issuer is called.
 const CALLED: [&str; 3] = ["ca", "client_cert", "allow_private"];
 
@@ -110,6 +135,8 @@ pub(in crate::config) fn of_kind(kind: &str) -> OfKind {
             &["password", "tls", "roles", "grants", "owner"],
             true,
         ),
+        "oauth" => (&["client"], &AUTHORIZATION_SERVER, true),
+        "exchange" => (&["client"], &EXCHANGE, true),
         "static" => (&[], &["from", "fields"], false),
         _ => (&[], &[], true),
     };

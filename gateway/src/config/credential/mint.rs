@@ -31,12 +31,12 @@ pub(super) const KEYS: [Key; 6] = [
     Key::new(
         "issuer",
         Shape::Text(ISSUER),
-        "Kind `mint`: what `iss` says; without it the public URL.",
+        "Kinds `oauth`, `exchange`: the authorization server, exactly as its metadata names it. Kind `mint`: what `iss` says; without it the public URL.",
     ),
     Key::new(
         "audience",
         Shape::Text(AUDIENCE),
-        "Kind `mint`: what `aud` says; without it the server's URL.",
+        "Kinds `oauth`, `exchange`: for whom the token is, beside the server's URL. Kind `mint`: what `aud` says; without it the server's URL.",
     ),
     Key::new(
         "subject",

@@ -4,6 +4,7 @@ mod fixed;
 mod inject;
 mod keys;
 mod mint;
+mod oauth;
 mod postgres;
 
 pub use fixed::Fixed;
@@ -12,6 +13,7 @@ pub use inject::{Inject, Part, Template, Where};
 pub(super) use keys::{CREDENTIAL, of_kind};
 pub use mint::Mint;
 pub(super) use mint::SUBJECT;
+pub use oauth::{Actor, ClientProof, Exchange, IdJag, OAuth, Place, Registration};
 pub use postgres::Postgres;
 pub(super) use postgres::place;
 
@@ -42,12 +44,16 @@ pub struct Credential {
 /// Who issues a credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
+    /// `kind = "exchange"`.
+    Exchange(Box<Exchange>),
     /// `kind = "static"`.
     Fixed(Fixed),
     /// `kind = "mint"`.
     Mint(Mint),
     /// `kind = "postgres"`.
     Postgres(Postgres),
+    /// `kind = "oauth"`.
+    OAuth(OAuth),
 }
 
 /// Whom one lease serves.
@@ -101,8 +107,8 @@ impl Kind {
     pub(super) fn fields(&self) -> Option<Vec<&str>> {
         match self {
             Self::Fixed(fixed) => Some(fixed.fields.iter().map(|(name, _)| &**name).collect()),
-            Self::Mint(_) => Some(vec!["token"]),
             Self::Postgres(_) => Some(postgres::FIELDS.to_vec()),
+            Self::Mint(_) | Self::OAuth(_) | Self::Exchange(_) => Some(vec!["token"]),
         }
     }
 
@@ -112,6 +118,12 @@ impl Kind {
             Self::Fixed(fixed) => fixed.fields.iter().map(|(_, from)| from.clone()).collect(),
             Self::Postgres(_) => Vec::new(),
             Self::Mint(mint) => mint.key.iter().cloned().map(SecretFrom::File).collect(),
+            Self::OAuth(oauth) => oauth.registration.secret().into_iter().collect(),
+            Self::Exchange(exchange) => {
+                let there = exchange.id_jag.iter().map(|other| &other.registration);
+                let both = there.chain([&exchange.registration]);
+                both.filter_map(Registration::secret).collect()
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 mod fixed;
 mod inject;
 mod mint;
+mod oauth;
 mod postgres;
 
 use super::Resolver;
@@ -92,7 +93,9 @@ impl Resolver<'_> {
         };
         let kind = match kind {
             "postgres" => Kind::Postgres(self.postgres(entry, table)?),
+            "exchange" => Kind::Exchange(Box::new(self.exchange(entry, table)?)),
             "mint" => Kind::Mint(self.mint(table)?),
+            "oauth" => Kind::OAuth(self.oauth(entry, table)?),
             "static" => Kind::Fixed(self.fixed((name, entry), table)?),
             _ => return None,
         };
