@@ -8,8 +8,8 @@ mod grpc;
 #[cfg(test)]
 mod tests;
 
-use crate::egress::{self, Identity};
-use crate::upstream::http::{self as wire, ConnectError, Connector};
+use crate::egress::{self, ConnectError, Connector, Identity};
+use crate::upstream::UpstreamError;
 use bytes::Bytes;
 use grpc::Verbatim;
 use http::header::{CONTENT_TYPE, USER_AGENT};
@@ -106,7 +106,7 @@ impl Collector {
     ///
     /// A URL that is none, a certificate that cannot be used.
     pub fn new(settings: &Settings) -> Result<Self, String> {
-        let connector = Connector::new(&wire::Settings {
+        let connector = Connector::new(&egress::Settings {
             url: settings.url.clone(),
             allow_private: settings.allow_private.clone(),
             roots: settings.roots.clone(),
@@ -298,7 +298,7 @@ fn transport_fault(error: &(dyn std::error::Error + 'static)) -> SendError {
     let mut cause = Some(error);
     while let Some(error) = cause {
         if let Some(known) = error.downcast_ref::<ConnectError>() {
-            return SendError::passing(&known.explain().to_string());
+            return SendError::passing(&UpstreamError::from(known).to_string());
         }
         if let Some(error) = error.downcast_ref::<io::Error>()
             && egress::refuses_identity(error)

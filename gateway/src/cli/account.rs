@@ -115,8 +115,10 @@ impl Account<'_> {
                 "unsure": told.unsure.map(policy::decide::Key::name), "silent": silent, "file": file, "line": line })
         });
         let lease = match &explanation.decision {
-            Decision::Allow(grant) if self.barred().is_none() => json!({ "credential": grant.credential(),
-                "scope": grant.scope(), "credential_ttl": grant.life() }),
+            Decision::Allow(grant) if self.barred().is_none() => {
+                json!({ "credential": grant.credential(),
+                "scope": grant.scope(), "credential_ttl": grant.life() })
+            }
             _ => Value::Null,
         };
         json!({ "decision": self.outcome().name(), "rule": rule, "lease": lease, "reason": self.headline(), "caller_sees": self.seen(),

@@ -86,7 +86,12 @@ pub fn load(path: &Path) -> Result<Loaded, Broken> {
 /// Credentials that rules name and no table bears.
 fn unknown_credentials(policy: &Policy, document: &Document) -> Vec<Diagnostic> {
     let known = document.root.table("credentials");
-    let known = || known.into_iter().flat_map(Table::iter).map(|(name, _)| name);
+    let known = || {
+        known
+            .into_iter()
+            .flat_map(Table::iter)
+            .map(|(name, _)| name)
+    };
     let unknown = policy
         .credentials()
         .filter(|(name, _)| known().all(|one| one != *name));
@@ -218,7 +223,7 @@ fn matching(path: &Path) -> Vec<PathBuf> {
 }
 
 /// Whether a name fits a pattern in which `*` stands for anything.
-fn stands_for(pattern: &str, name: &str) -> bool {
+pub(crate) fn stands_for(pattern: &str, name: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = parts.next().and_then(|first| name.strip_prefix(first)) else {
         return false;
