@@ -4,6 +4,7 @@ mod fixed;
 mod inject;
 mod mint;
 mod oauth;
+mod postgres;
 
 use super::Resolver;
 use super::values::{networks, texts};
@@ -91,6 +92,7 @@ impl Resolver<'_> {
             allow_private: networks(table.items("allow_private")),
         };
         let kind = match kind {
+            "postgres" => Kind::Postgres(self.postgres(entry, table)?),
             "exchange" => Kind::Exchange(Box::new(self.exchange(entry, table)?)),
             "mint" => Kind::Mint(self.mint(table)?),
             "oauth" => Kind::OAuth(self.oauth(entry, table)?),
