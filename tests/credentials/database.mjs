@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { freePort, start } from '../conformance/processes.mjs';
-import { until } from './world.mjs';
+import { until } from './gateway.mjs';
 
 const ROOT = '/usr/lib/postgresql';
 const SUPER = 'super super super';

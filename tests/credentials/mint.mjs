@@ -9,7 +9,7 @@ import path from 'node:path';
 import { CACHE, startServer } from '../conformance/peers.mjs';
 import { call, claims, said } from '../oauth/world.mjs';
 import { load } from '../oauth/packages.mjs';
-import { startGateway, until } from './world.mjs';
+import { startGateway, until } from './gateway.mjs';
 
 const jose = await load('jose');
 const BODY = 'words of the verifier';

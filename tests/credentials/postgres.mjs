@@ -6,7 +6,7 @@ import http from 'node:http';
 import path from 'node:path';
 import { call, said, send } from '../oauth/world.mjs';
 import { startPostgres } from './database.mjs';
-import { holding, startGateway, until } from './world.mjs';
+import { holding, startGateway, until } from './gateway.mjs';
 
 const SETUP = [
   ['postgres', "CREATE ROLE maker LOGIN CREATEROLE PASSWORD 'maker maker maker'"],

@@ -143,15 +143,23 @@ impl Resolver<'_> {
             // Reported when the shape was checked.
             _ => return None,
         };
-        let unset = matches!(&from, SecretFrom::Env(_));
-        if let Err(why) = from.read() {
-            // A file that cannot be read was reported where its path was found.
-            if unset || why.ends_with("is empty") {
-                let one = Diagnostic::error(Code::UnreachableReference, value.span, why);
+        match (from.read(), &from) {
+            (Ok(_), _) => {}
+            // Only the process that serves needs it: whoever checks or asks may not have it.
+            (Err(why), SecretFrom::Env(_)) => {
+                let one = Diagnostic::warning(Code::UnreachableReference, value.span, why);
                 self.diagnostics
-                    .push(one.help("put the secret there before the gateway starts"));
+                    .push(one.help("the gateway does not start without it"));
             }
-            return None;
+            (Err(why), SecretFrom::File(_)) => {
+                // A file that cannot be read was reported where its path was found.
+                if why.ends_with("is empty") {
+                    let one = Diagnostic::error(Code::UnreachableReference, value.span, why);
+                    self.diagnostics
+                        .push(one.help("put the secret there before the gateway starts"));
+                }
+                return None;
+            }
         }
         Some(from)
     }
