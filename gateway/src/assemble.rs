@@ -1,5 +1,6 @@
 //! Builds the gateway from its configuration: the only place that makes adapters.
 
+mod credentials;
 mod records;
 
 use crate::audit::{Change, Ledger, event};
@@ -196,6 +197,7 @@ fn snapshot(
     Ok(Snapshot {
         edge,
         servers,
+        credentials: credentials::sources(&config, before)?,
         registry: Registry::of(&config),
         sources,
         epoch: EPOCH.fetch_add(1, Ordering::Relaxed),

@@ -3,6 +3,7 @@
 use crate::admin::Readiness;
 use crate::cli::serve::Configured;
 use crate::config::{Config, Server as Settings};
+use crate::credentials::Source;
 use crate::forward::Eras;
 use crate::identity::{Registry, Sources};
 use crate::listener::Edge;
@@ -24,6 +25,8 @@ pub struct Snapshot {
     pub edge: Arc<Edge>,
     /// The servers, ready to be called.
     pub(crate) servers: HashMap<Arc<str>, Arc<Server>>,
+    /// What calls can go out with.
+    pub(crate) credentials: HashMap<Arc<str>, Arc<Source>>,
     /// Who is registered.
     pub(crate) registry: Registry,
     /// What verifies proofs.

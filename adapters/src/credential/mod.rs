@@ -3,6 +3,8 @@
 //! An issuer keeps no account of what it has minted: whoever orders writes down the order and its root before, and the
 //! handle after, and asks for the revocation of each. What a crash leaves between the two is found again by `recover`.
 
+pub mod fixed;
+
 use crate::secret::Secret;
 pub use crate::upstream::BoxFuture;
 use std::sync::Arc;

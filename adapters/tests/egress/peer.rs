@@ -1,6 +1,7 @@
 //! A server that does with a connection exactly what a test says, and counts.
 
-use adapters::upstream::http::{HttpUpstream, Settings};
+use adapters::egress::Settings;
+use adapters::upstream::http::HttpUpstream;
 use adapters::upstream::{Exchange, ReplyBody, Upstream as _, UpstreamError};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Response};

@@ -3,8 +3,9 @@
 use crate::authority::{Authority, Issued, file};
 use crate::peer::{Seen, listen, post, read, settings};
 use adapters::egress::Identity;
+use adapters::egress::Settings;
 use adapters::upstream::UpstreamError;
-use adapters::upstream::http::{HttpUpstream, Settings};
+use adapters::upstream::http::HttpUpstream;
 use bytes::Bytes;
 use http::{Response, Version};
 use http_body_util::Full;

@@ -1,9 +1,8 @@
 //! Every key of the file: one table that the check, the JSON Schema and the example are held against.
 
 use super::audit::AUDIT;
-use super::form::{
-    ADDRESS, CREDENTIAL, DURATION, HOST, INCLUDE, NETWORK, ORIGIN, PATH, PUBLIC_URL, SIZE, URL,
-};
+use super::credential::CREDENTIAL;
+use super::form::{ADDRESS, DURATION, HOST, INCLUDE, NETWORK, ORIGIN, PATH, PUBLIC_URL, SIZE, URL};
 use super::identity::IDENTITY;
 use super::telemetry::TELEMETRY;
 use policy::keys::{AGENTS, GROUPS, RULES, TESTS};
@@ -175,8 +174,8 @@ const SERVER: &[Key] = &{
         .default("\"auto\""),
         Key::new(
             "credential",
-            Shape::Text(CREDENTIAL),
-            "The credential calls go out with; `none` says so on purpose.",
+            Shape::Text(ANY),
+            "The credential calls go out with, `[credentials.NAME]`; `none` says on purpose that there is none.",
         ),
         Key::new(
             "ca",
@@ -252,5 +251,9 @@ pub(crate) const ROOT: &[Key] = &[
         Shape::Table(TELEMETRY),
         "Spans, metrics and logs, over OTLP.",
     ),
-    Key::later("credentials"),
+    Key::new(
+        "credentials",
+        Shape::Names(CREDENTIAL),
+        "What calls go out with, minted when a task needs it and revoked when it ends.",
+    ),
 ];

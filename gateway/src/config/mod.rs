@@ -4,6 +4,7 @@
 //! checked again afterwards.
 
 mod audit;
+mod credential;
 mod file;
 mod form;
 mod identity;
@@ -13,6 +14,9 @@ mod resolve;
 mod telemetry;
 
 pub use audit::{Arguments, Audit, Durability};
+pub use credential::{
+    Choice, Credential, Fixed, Inject, Kind, Part, Per, Reach, SecretFrom, Template, Where,
+};
 pub(crate) use file::read as read_file;
 pub(crate) use form::duration;
 pub use identity::{Agent, Binding, Identity, Oidc, Spiffe, SpiffeFrom, StaticKey};
@@ -41,6 +45,8 @@ pub struct Config {
     pub identities: BTreeMap<Arc<str>, Identity>,
     /// `[agents.X]`, the part identity needs (the envelope is in `policy`).
     pub agents: BTreeMap<Arc<str>, Agent>,
+    /// `[credentials.X]`.
+    pub credentials: BTreeMap<Arc<str>, Credential>,
     /// `[servers.X]`, the gateway's part.
     pub servers: BTreeMap<Arc<str>, Server>,
     /// Compiled agents' envelopes, groups, rules: what `policy::decide` reads.
@@ -182,6 +188,8 @@ pub struct Server {
     pub deadlines: Deadlines,
     /// The agent this server is, where it is one: it gets hop tokens.
     pub agent: Option<Arc<str>>,
+    /// With what its calls go out, where no rule says otherwise.
+    pub credential: Choice,
 }
 
 impl Server {

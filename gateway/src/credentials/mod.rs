@@ -2,6 +2,10 @@
 //!
 //! This version issues none, so every server gets none; what a caller sends never passes on either way.
 
+mod source;
+
+pub(crate) use source::Source;
+
 use crate::authorize::Authorized;
 use crate::limit::Admitted;
 use crate::pipeline::{Evidence, Record, Refusal};

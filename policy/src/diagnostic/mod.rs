@@ -71,6 +71,10 @@ pub enum Code {
     AllowsEverything,
     /// An identity that is no more than a secret somebody holds.
     StaticKeys,
+    /// A secret so short that answers cannot be searched for it.
+    ShortSecret,
+    /// A server whose calls go out without a credential, and nobody says that they should.
+    NoCredential,
     /// An allow that a deny, or another allow, covers wholly.
     Shadowed,
     /// An allow and a deny of exactly the same.
@@ -161,6 +165,8 @@ impl Code {
             Self::NoExpiry => "no-expiry",
             Self::AllowsEverything => "allows-everything",
             Self::StaticKeys => "static-keys",
+            Self::ShortSecret => "short-secret",
+            Self::NoCredential => "no-credential",
             Self::Shadowed => "shadowed",
             Self::Contradiction => "contradiction",
             Self::UnusedGroup => "unused-group",

@@ -57,6 +57,8 @@ pub enum Shape {
     Choice(&'static [Choice]),
     /// A reference to a secret in a file: `{ file = "path" }`.
     SecretFile,
+    /// A reference to a secret: `{ file = "path" }` or `{ env = "NAME" }`.
+    Secret,
     /// A table of free keys of some form, each a reference to a secret: `{ file = "path" }` or `{ env = "NAME" }`.
     Secrets(Form),
     /// A list.

@@ -63,6 +63,7 @@ fn shape(of: &Shape) -> Vec<(&'static str, Node)> {
             ]
         }
         Shape::SecretFile => secret_file(),
+        Shape::Secret => table(super::SECRET),
         Shape::Secrets(form) => map(form, super::SECRET),
         Shape::List(item) => vec![
             ("type", text("array")),

@@ -101,8 +101,9 @@ impl Walk {
             (Shape::Text(_) | Shape::Choice(_), Datum::Text(text)) => {
                 self.text(shape, text, value.span)
             }
-            (Shape::SecretFile, Datum::Text(_)) => self.literal_secret(value),
+            (Shape::SecretFile | Shape::Secret, Datum::Text(_)) => self.literal_secret(value),
             (Shape::SecretFile, Datum::Table(table)) => self.secret_file(table, value.span),
+            (Shape::Secret, Datum::Table(table)) => self.secret(table, value.span),
             (Shape::Secrets(form), Datum::Table(table)) => self.secrets(form, table),
             (Shape::TableLater(_, what), Datum::Table(_)) => {
                 let message = format!("{what} is not in this version");
@@ -256,17 +257,19 @@ impl Walk {
                 self.out.push(one.help(fault.help));
             }
             match &entry.value.datum {
-                Datum::Table(inner) => {
-                    self.table(super::SECRET, inner, entry.key);
-                    if inner.get("file").is_some() == inner.get("env").is_some() {
-                        let message = format!("`{name}` needs either `file` or `env`");
-                        self.out
-                            .push(Diagnostic::error(Code::Conflict, entry.key, message));
-                    }
-                }
+                Datum::Table(inner) => self.secret(inner, entry.key),
                 Datum::Text(_) => self.literal_secret(&entry.value),
                 _ => self.wrong("a reference to a secret", &entry.value),
             }
+        }
+    }
+
+    fn secret(&mut self, table: &Table, owner: Span) {
+        self.table(super::SECRET, table, owner);
+        if table.get("file").is_some() == table.get("env").is_some() {
+            let message = "a secret needs either `file` or `env`";
+            self.out
+                .push(Diagnostic::error(Code::Conflict, owner, message));
         }
     }
 
@@ -316,6 +319,7 @@ fn words(shape: &Shape) -> &'static str {
         Shape::Text(form) => form.name,
         Shape::Choice(_) => "a string",
         Shape::SecretFile => "`{ file = \"path\" }`",
+        Shape::Secret => "`{ file = \"path\" }` or `{ env = \"NAME\" }`",
         Shape::List(_) => "a list",
         Shape::OneOrMany(inner) | Shape::TableLater(inner, _) | Shape::OrTable(inner, _) => {
             words(inner)

@@ -100,20 +100,18 @@ pub(super) const INCLUDE: Form = Form {
     },
 };
 
-/// With what calls go out.
-pub(super) const CREDENTIAL: Form = Form {
-    name: "a string",
-    pattern: Some("^none$"),
-    check: |text| match text {
-        "none" => Ok(()),
-        _ => Err(Fault::new(
-            format!(
-                "`{}`: credentials are not in this version",
-                text.escape_debug()
-            ),
-            "write `none` or leave the key out",
+/// What a lease is asked for.
+pub(super) const SCOPE: Form = Form {
+    name: "a scope",
+    pattern: Some(r"\S"),
+    check: |text| {
+        let plain = text.bytes().all(|byte| byte.is_ascii_graphic());
+        fault(
+            !text.is_empty() && plain,
+            text,
+            "is no scope",
+            "write one scope a string, without spaces",
         )
-        .of(policy::Code::NotInThisVersion)),
     },
 };
 

@@ -3,6 +3,7 @@
 //! The shape of every value was checked before; what is read here and does not fit was reported there and is passed over.
 
 mod audit;
+mod credential;
 mod identity;
 mod server;
 mod telemetry;
@@ -62,7 +63,8 @@ impl<'a> Resolver<'a> {
         let identities = self.identities(&gateway, table);
         self.own_certificate(&gateway, table, &identities);
         let agents = self.agents(&policy, &identities);
-        let servers = self.servers(&gateway.deadlines, &agents);
+        let credentials = self.credentials();
+        let servers = self.servers(&gateway.deadlines, (&agents, &credentials));
         let json = self.root.table("log").and_then(|log| log.text("format")) == Some("json");
         Some(Config {
             gateway,
@@ -71,6 +73,7 @@ impl<'a> Resolver<'a> {
             telemetry: self.telemetry(),
             identities,
             agents,
+            credentials,
             servers,
             policy: Arc::new(policy),
             digest: Arc::from(""),

@@ -1,8 +1,9 @@
 //! `[servers.X]`: what stands behind a name, and how it is reached.
 
 use super::Resolver;
+use super::credential::Credentials;
 use super::values::{deadlines, networks};
-use crate::config::{Agent, Deadlines, HttpUpstream, Protocol, Server, Upstream, form};
+use crate::config::{Agent, Choice, Deadlines, HttpUpstream, Protocol, Server, Upstream, form};
 use policy::document::{Entry, Table, Value};
 use policy::{Code, Diagnostic};
 use std::collections::BTreeMap;
@@ -12,7 +13,7 @@ impl Resolver<'_> {
     pub(super) fn servers(
         &mut self,
         common: &Deadlines,
-        agents: &BTreeMap<Arc<str>, Agent>,
+        (agents, credentials): (&BTreeMap<Arc<str>, Agent>, &Credentials),
     ) -> BTreeMap<Arc<str>, Server> {
         let root = self.root;
         let servers = root.table("servers").into_iter().flat_map(Table::iter);
@@ -30,10 +31,25 @@ impl Resolver<'_> {
                     agent: table
                         .value("agent")
                         .and_then(|value| self.acts_as(value, agents)),
+                    credential: self.choice(table, credentials),
                 };
+                self.unsaid(name, entry, (&server, credentials));
                 Some((Arc::from(name), server))
             })
             .collect()
+    }
+
+    /// Where credentials are in use, a server without one should say that this is meant.
+    fn unsaid(&mut self, name: &str, entry: &Entry, (server, known): (&Server, &Credentials)) {
+        let called = matches!(server.upstream, Upstream::Http(_));
+        if known.is_empty() || !called || server.credential != Choice::Unsaid {
+            return;
+        }
+        let message = format!("calls of `{name}` go out without a credential");
+        let one = Diagnostic::warning(Code::NoCredential, entry.key, message);
+        self.diagnostics.push(
+            one.help("add `credential = \"NAME\"`, or `credential = \"none\"` if this is meant"),
+        );
     }
 
     /// The agent a server is.

@@ -1,0 +1,104 @@
+//! The keys of `[credentials.NAME]`, and which of them belong to which kind.
+
+use super::{INJECT, fixed};
+use crate::config::form::SCOPE;
+use crate::config::keys::{DURATION_KEY, FILES, NETWORKS, PAIR};
+use policy::shape::{Choice, Key, Shape};
+
+/// `[credentials.NAME]`.
+pub(in crate::config) const CREDENTIAL: &[Key] = &{
+    let [from, fields] = fixed::KEYS;
+    [
+        Key::new(
+            "kind",
+            Shape::Choice(&[Choice::new("static")]),
+            "Who issues it.",
+        )
+        .required(),
+        Key::new(
+            "inject",
+            Shape::Table(INJECT),
+            "Where it goes; without it `Authorization: Bearer {token}`.",
+        ),
+        Key::new(
+            "per",
+            Shape::Choice(&[
+                Choice::new("task"),
+                Choice::new("call"),
+                Choice::new("agent"),
+            ]),
+            "Whom one lease serves: all calls of a task, one call, or all calls of one principal.",
+        )
+        .default("\"task\""),
+        Key::new("ttl", DURATION_KEY, "The longest life of a lease.").default("\"5m\""),
+        Key::new(
+            "scope",
+            Shape::OneOrMany(&Shape::Text(SCOPE)),
+            "What a lease is asked for where no rule says it; `{args.NAME}` is an argument of the call.",
+        ),
+        Key::new(
+            "outstanding",
+            Shape::Integer(0, 1_000_000),
+            "With more leases than these that could not be revoked no more are minted.",
+        )
+        .default("10"),
+        Key::new(
+            "ca",
+            FILES,
+            "PEM files of roots beside the system's and the gateway's.",
+        ),
+        Key::new(
+            "client_cert",
+            Shape::Table(PAIR),
+            "The certificate the gateway shows the issuer.",
+        ),
+        Key::new(
+            "allow_private",
+            NETWORKS,
+            "Networks the issuer may be in though they are not public.",
+        )
+        .default("[]"),
+        from,
+        fields,
+    ]
+};
+
+/// Keys of every kind.
+const COMMON: [&str; 6] = ["kind", "inject", "per", "ttl", "scope", "outstanding"];
+/// Keys of kinds whose issuer is called.
+const CALLED: [&str; 3] = ["ca", "client_cert", "allow_private"];
+
+/// What belongs to a kind.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::config) struct OfKind {
+    /// The keys it cannot do without.
+    pub(in crate::config) needed: &'static [&'static str],
+    more: &'static [&'static str],
+    /// Whether its issuer is somebody who is called.
+    called: bool,
+}
+
+/// What belongs to a kind.
+pub(in crate::config) fn of_kind(kind: &str) -> OfKind {
+    let (needed, more, called): (&[_], &[_], _) = match kind {
+        "static" => (&[], &["from", "fields"], false),
+        _ => (&[], &[], true),
+    };
+    OfKind {
+        needed,
+        more,
+        called,
+    }
+}
+
+// === impl OfKind ===
+
+impl OfKind {
+    /// Whether a key means anything in this kind.
+    pub(in crate::config) fn has(&self, key: &str) -> bool {
+        COMMON.contains(&key)
+            || self.needed.contains(&key)
+            || self.more.contains(&key)
+            || (self.called && CALLED.contains(&key))
+    }
+}

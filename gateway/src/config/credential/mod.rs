@@ -1,0 +1,130 @@
+//! `[credentials.X]` as types: which issuer, where the credential goes, how long it lives and whom it serves.
+
+mod fixed;
+mod inject;
+mod keys;
+
+pub use fixed::Fixed;
+pub(super) use inject::INJECT;
+pub use inject::{Inject, Part, Template, Where};
+pub(super) use keys::{CREDENTIAL, of_kind};
+
+use super::InboundTls;
+use ipnet::IpNet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// `[credentials.X]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credential {
+    /// Who issues it.
+    pub kind: Kind,
+    /// Where it goes.
+    pub inject: Inject,
+    /// Whom one lease serves.
+    pub per: Per,
+    /// The longest life of a lease.
+    pub ttl: Duration,
+    /// What is asked for where no rule says it; templates.
+    pub scope: Vec<String>,
+    /// With so many leases that cannot be revoked no more are minted.
+    pub outstanding: usize,
+    /// How its issuer is reached.
+    pub reach: Reach,
+}
+
+/// Who issues a credential.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// `kind = "static"`.
+    Fixed(Fixed),
+}
+
+/// Whom one lease serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Per {
+    /// All calls of a task.
+    #[default]
+    Task,
+    /// One call.
+    Call,
+    /// All calls of one principal.
+    Agent,
+}
+
+/// The credential a server's calls go out with.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Choice {
+    /// None, and nobody says so.
+    #[default]
+    Unsaid,
+    /// None, on purpose.
+    None,
+    /// This one.
+    Named(std::sync::Arc<str>),
+}
+
+/// How an issuer is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reach {
+    /// Roots added to the system's and the gateway's.
+    pub ca: Vec<PathBuf>,
+    /// What the gateway shows the issuer.
+    pub client_cert: Option<InboundTls>,
+    /// Networks the issuer may be in, with the gateway's.
+    pub allow_private: Vec<IpNet>,
+}
+
+/// Where a secret is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretFrom {
+    /// In a file; surrounding white space is not part of it.
+    File(PathBuf),
+    /// In an environment variable.
+    Env(String),
+}
+
+// === impl Kind ===
+
+impl Kind {
+    /// The fields it gives, where that is known before it gives them.
+    pub(super) fn fields(&self) -> Option<Vec<&str>> {
+        match self {
+            Self::Fixed(fixed) => Some(fixed.fields.iter().map(|(name, _)| &**name).collect()),
+        }
+    }
+
+    /// Where the secrets are that its issuer is made with; what it reads anew each time is not among them.
+    pub(crate) fn secrets(&self) -> Vec<&SecretFrom> {
+        match self {
+            Self::Fixed(fixed) => fixed.fields.iter().map(|(_, from)| from).collect(),
+        }
+    }
+}
+
+// === impl SecretFrom ===
+
+impl SecretFrom {
+    /// Reads it.
+    ///
+    /// # Errors
+    ///
+    /// Where it is not, or that it is empty.
+    pub fn read(&self) -> Result<zeroize::Zeroizing<String>, String> {
+        let (text, place) = match self {
+            Self::File(file) => (super::read_file(file), file.display().to_string()),
+            Self::Env(name) => {
+                let value = std::env::var(name).map(zeroize::Zeroizing::new);
+                (
+                    value.map_err(|_| "the variable is not set".to_owned()),
+                    name.clone(),
+                )
+            }
+        };
+        let text = text.map_err(|why| format!("`{place}`: {why}"))?;
+        match text.trim() {
+            "" => Err(format!("`{place}` is empty")),
+            secret => Ok(zeroize::Zeroizing::new(secret.to_owned())),
+        }
+    }
+}
