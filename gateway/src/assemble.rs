@@ -9,6 +9,7 @@ use crate::config::{
     Config, HttpUpstream as Http, Identity as Proof, OwnCertificate, Server as Settings,
     Upstream as Behind,
 };
+use crate::credentials::Leases;
 use crate::forward::{Eras, Shared};
 use crate::identity::sources::{Issuer, Mesh};
 use crate::identity::{Registry, Sources};
@@ -29,8 +30,8 @@ use adapters::wire::scan::Bounds;
 use aws_lc_rs::digest::{SHA256, digest};
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::time::{interval, timeout};
 
@@ -59,15 +60,24 @@ pub fn house(
     let tracer = records::collectors(&config)
         .and_then(|made| Tracer::start(&config.telemetry, made, &metrics, outlets))?;
     let tracer = Arc::new(tracer);
-    let store = store(&config)?;
-    let table = Table::load(Some(store), config.gateway.bounds.tasks);
-    let ended = Arc::clone(&tracer);
-    table.tell(move |task| crate::pipeline::over(&ended, task));
+    let (kept, entries) = store(&config, "tasks.redb")?;
+    let table = Table::load(Some((Arc::new(kept), entries)), config.gateway.bounds.tasks);
+    let leases = Arc::new(OnceLock::<Arc<Leases>>::new());
+    let (ended, leased) = (Arc::clone(&tracer), Arc::clone(&leases));
+    table.tell(move |task| {
+        crate::pipeline::over(&ended, task);
+        if let Some(leases) = leased.get() {
+            leases.end_task(task);
+        }
+    });
     let tasks = Arc::new(Tasks::new(table));
     let first = snapshot(config, None, &metrics.servers)?;
     tasks.review(&first);
     let ledger = records::ledger(&first, (&metrics, &tracer))?;
     let ledger = Arc::new(ledger);
+    let journal = store(&first.config, "leases.redb")?;
+    let books = (Arc::clone(&ledger), Arc::clone(&metrics));
+    let leases = Arc::clone(leases.get_or_init(|| Leases::open(journal, &first, books)));
     let (file, counted) = (file.to_owned(), Arc::clone(&metrics));
     let live = Arc::new(Live::new(
         first,
@@ -76,13 +86,14 @@ pub fn house(
             let loaded = crate::config::load(&file).map_err(|broken| broken.to_string())?;
             snapshot(loaded.config, Some(now), &counted.servers)
         },
-        following(&tasks, &ledger, &metrics),
+        following((&tasks, &leases), &ledger, &metrics),
     ));
     let shared = Shared {
         live: Arc::clone(&live),
         tasks: Arc::clone(&tasks),
         mirrors: Arc::default(),
         limits: Arc::new(Limits::new(Arc::clone(&metrics))),
+        leases: Arc::clone(&leases),
         ledger: Arc::clone(&ledger),
         draining: drain.begun().clone(),
     };
@@ -93,6 +104,7 @@ pub fn house(
         live,
         door,
         tasks,
+        leases,
         ledger,
         metrics,
         tracer,
@@ -102,15 +114,17 @@ pub fn house(
 
 /// What a snapshot brings with it when it takes the place of another.
 fn following(
-    tasks: &Arc<Tasks>,
+    (tasks, leases): (&Arc<Tasks>, &Arc<Leases>),
     ledger: &Arc<Ledger>,
     metrics: &Arc<Metrics>,
 ) -> Following<Snapshot> {
     let metrics = Arc::clone(metrics);
+    let leases = Arc::clone(leases);
     let (tasks, told, records) = (Arc::clone(tasks), Arc::clone(ledger), Arc::clone(ledger));
     Following {
         settle: Box::new(move |now| {
             tasks.review(now);
+            leases.review(now);
             told.bound(now.config.audit.refusals);
             told.follow(Arc::clone(&now.keys));
             metrics
@@ -141,13 +155,11 @@ async fn tick(ledger: Arc<Ledger>) {
     }
 }
 
-/// The file that tasks are kept in.
-fn store(config: &Config) -> Result<(Arc<Durable>, Vec<Entry>), String> {
+/// A file of what must outlive the process.
+fn store(config: &Config, name: &str) -> Result<(Durable, Vec<Entry>), String> {
     let folder = &config.gateway.data_dir;
     std::fs::create_dir_all(folder).map_err(|why| format!("{}: {why}", folder.display()))?;
-    let file = folder.join("tasks.redb");
-    let (store, entries) = Durable::open(&file).map_err(|why| why.to_string())?;
-    Ok((Arc::new(store), entries))
+    Durable::open(&folder.join(name)).map_err(|why| why.to_string())
 }
 
 /// Ends what is due, and lets go of what nobody uses any more.
@@ -157,9 +169,12 @@ async fn sweep(shared: Shared, metrics: Arc<Metrics>) {
         rounds = rounds.wrapping_add(1);
         let tasks = shared.tasks.table.sweep(crate::identity::now());
         metrics.tasks.set(i64::try_from(tasks).unwrap_or(i64::MAX));
+        shared.leases.sweep();
         if rounds.is_multiple_of(SESSIONS) {
             // An agent may expire without anything else changing.
-            shared.tasks.review(&shared.live.look());
+            let now = shared.live.look();
+            shared.tasks.review(&now);
+            shared.leases.review(&now);
             let sessions = shared.tasks.sweep_sessions();
             tracing::debug!(tasks, sessions, "swept");
         }

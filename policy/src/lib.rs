@@ -14,6 +14,7 @@ pub mod diagnostic;
 pub mod document;
 pub mod json;
 pub mod keys;
+pub mod lease;
 pub mod lint;
 pub mod model;
 pub mod shape;

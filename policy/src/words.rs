@@ -4,11 +4,19 @@ use std::fmt::Write as _;
 
 use crate::decide::{Decision, Explanation, Reason, Silent, Told};
 use crate::diagnostic::{Report, Span};
+use crate::lease::NONE;
 
 /// The decision and its reason, in one line without its end.
 pub fn decision(explanation: &Explanation<'_>) -> String {
     match &explanation.decision {
-        Decision::Allow(grant) => format!("allow: rule `{}` allows it", grant.rule()),
+        Decision::Allow(grant) => {
+            let lease = lease(
+                grant.credential().map(|name| &**name),
+                grant.scope(),
+                grant.life(),
+            );
+            format!("allow: rule `{}` allows it{lease}", grant.rule())
+        }
         Decision::Ask(asking) => {
             let rules: Vec<_> = asking.rules().map(|name| format!("`{name}`")).collect();
             let rules = rules.join(", ");
@@ -72,6 +80,18 @@ fn told_of(told: &Told<'_>) -> String {
     }
 }
 
+/// With what, as far as rules and envelopes say.
+fn lease(credential: Option<&str>, scope: Option<&[String]>, life: Option<u64>) -> String {
+    let credential = credential.map(|name| match name {
+        NONE => "without a credential".to_owned(),
+        name => format!("with credential `{name}`"),
+    });
+    let scope = scope.map(|scope| format!("scope `{}`", scope.join(" ")));
+    let life = life.map(|seconds| format!("for at most {seconds} s"));
+    let words = credential.into_iter().chain(scope).chain(life);
+    words.fold(String::new(), |text, word| text + ", " + &word)
+}
+
 fn reason(reason: &Reason, explanation: &Explanation<'_>) -> String {
     match reason {
         Reason::UnknownAgent => "an agent of it is not registered".to_owned(),
@@ -90,6 +110,14 @@ fn reason(reason: &Reason, explanation: &Explanation<'_>) -> String {
             None => "an envelope holds nothing of it".to_owned(),
         },
         Reason::NoAllow => "no rule allows it".to_owned(),
+        Reason::Credentials {
+            rules: [one, other],
+        } => format!(
+            "rules `{one}` and `{other}` allow it with different credentials, or with scopes that do not nest"
+        ),
+        Reason::Lease { name, value } => {
+            format!("rule `{name}` asks for a scope that cannot be made of `{value}`")
+        }
         Reason::Rule { name } => format!("rule `{name}` denies it"),
     }
 }

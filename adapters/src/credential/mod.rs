@@ -162,6 +162,11 @@ pub trait Issuer: Send + Sync + std::fmt::Debug {
         root: Option<&'a Handle>,
     ) -> BoxFuture<'a, Result<Taken, RevokeError>>;
 
+    /// Whether what it gives can never be taken back: then nothing need be written down for that.
+    fn lapses(&self) -> bool {
+        false
+    }
+
     /// Gives back what the issuer itself holds at the backend, once all that it has minted is taken back.
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {})

@@ -1,20 +1,26 @@
 //! A server over Streamable HTTP: one pool of connections, opened by the egress dialer alone.
 
-use super::{BoxFuture, Exchange, ReplyBody, Upstream, UpstreamError};
+use super::{BoxFuture, Carried, Exchange, ReplyBody, Upstream, UpstreamError};
 use crate::egress::{self, ConnectError, Connector, DialError, Settings};
+use crate::secret::Secret;
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, HOST};
+use http::uri::PathAndQuery;
 use http::{HeaderValue, Request, Response, Uri};
 use http_body_util::Full;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
+use url::Origin;
 
 /// A server over Streamable HTTP.
 #[derive(Debug)]
 pub struct HttpUpstream {
     client: Client<Connector, Full<Bytes>>,
+    connector: Connector,
+    origin: Origin,
     uri: Uri,
     host: HeaderValue,
 }
@@ -49,18 +55,52 @@ impl HttpUpstream {
             .map(http::uri::Authority::as_str)
             .unwrap_or_default();
         let host = HeaderValue::from_str(authority).map_err(|error| error.to_string())?;
-        let client = Client::builder(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .http1_max_buf_size(READ_MOST)
-            .http2_initial_stream_window_size(256 * 1024)
-            .http2_initial_connection_window_size(1024 * 1024)
-            .http2_keep_alive_interval(PING)
-            .set_host(false)
-            .build(connector);
-        Ok(Self { client, uri, host })
+        Ok(Self {
+            client: pool(connector.clone()),
+            connector,
+            origin: url.origin(),
+            uri,
+            host,
+        })
     }
+}
+
+impl HttpUpstream {
+    /// Where an exchange goes. A credential that is bound to another place does not leave.
+    fn target(&self, carried: Option<&Carried>) -> Result<Uri, UpstreamError> {
+        let Some(carried) = carried else {
+            return Ok(self.uri.clone());
+        };
+        if carried.origin != self.origin {
+            let why = "the credential is bound to another origin";
+            return Err(UpstreamError::Refused(why.to_owned()));
+        }
+        let Some(query) = carried.query.as_ref().and_then(Secret::text) else {
+            return Ok(self.uri.clone());
+        };
+        let own = self.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+        let joint = if own.contains('?') { '&' } else { '?' };
+        let target = format!("{own}{joint}{query}");
+        let unfit = |_| UpstreamError::Refused("the credential cannot stand in a URL".to_owned());
+        let mut parts = self.uri.clone().into_parts();
+        parts.path_and_query = Some(target.try_into().map_err(unfit)?);
+        Uri::from_parts(parts)
+            .map_err(|_| UpstreamError::Refused("the credential cannot stand in a URL".to_owned()))
+    }
+}
+
+/// Connections nobody has opened yet.
+fn pool(connector: Connector) -> Client<Connector, Full<Bytes>> {
+    Client::builder(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE)
+        .http1_max_buf_size(READ_MOST)
+        .http2_initial_stream_window_size(256 * 1024)
+        .http2_initial_connection_window_size(1024 * 1024)
+        .http2_keep_alive_interval(PING)
+        .set_host(false)
+        .build(connector)
 }
 
 impl Upstream for HttpUpstream {
@@ -68,9 +108,13 @@ impl Upstream for HttpUpstream {
         &self,
         exchange: Exchange,
     ) -> BoxFuture<'_, Result<Response<ReplyBody>, UpstreamError>> {
+        let uri = match self.target(exchange.carried.as_ref()) {
+            Ok(uri) => uri,
+            Err(why) => return Box::pin(async { Err(why) }),
+        };
         let mut request = Request::new(Full::new(exchange.body));
         *request.method_mut() = exchange.method;
-        *request.uri_mut() = self.uri.clone();
+        *request.uri_mut() = uri;
         *request.headers_mut() = exchange.headers;
         let headers = request.headers_mut();
         headers.insert(HOST, self.host.clone());
@@ -81,6 +125,16 @@ impl Upstream for HttpUpstream {
                 Ok(response) => Ok(response.map(ReplyBody::Wire)),
                 Err(error) => Err(explain(&error)),
             }
+        })
+    }
+
+    fn alone(self: Arc<Self>) -> Arc<dyn Upstream> {
+        Arc::new(Self {
+            client: pool(self.connector.clone()),
+            connector: self.connector.clone(),
+            origin: self.origin.clone(),
+            uri: self.uri.clone(),
+            host: self.host.clone(),
         })
     }
 }

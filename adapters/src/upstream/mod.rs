@@ -6,11 +6,13 @@
 pub mod http;
 pub mod notes;
 
+use crate::secret::Secret;
 use ::http::{HeaderMap, Method, Response};
 use bytes::Bytes;
 use http_body::Frame;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::sync::mpsc::Sender;
 
@@ -26,6 +28,17 @@ pub struct Exchange {
     pub headers: HeaderMap,
     /// Empty for GET and DELETE.
     pub body: Bytes,
+    /// The credential it carries, where it carries one.
+    pub carried: Option<Carried>,
+}
+
+/// A credential on its way.
+#[derive(Debug)]
+pub struct Carried {
+    /// The only place it may go.
+    pub origin: url::Origin,
+    /// A pair for the query, where it goes there.
+    pub query: Option<Secret>,
 }
 
 /// What stands behind a server.
@@ -37,6 +50,9 @@ pub trait Upstream: Send + Sync + std::fmt::Debug {
         &self,
         exchange: Exchange,
     ) -> BoxFuture<'_, Result<Response<ReplyBody>, UpstreamError>>;
+
+    /// The same server, over connections nobody else's exchanges are on.
+    fn alone(self: Arc<Self>) -> Arc<dyn Upstream>;
 }
 
 /// The body of an answer.

@@ -97,6 +97,7 @@ pub(crate) async fn post(
         method: Method::POST,
         headers,
         body: Bytes::from_static(body.as_bytes()),
+        carried: None,
     };
     upstream.exchange(exchange).await
 }

@@ -3,6 +3,7 @@
 //! Framing, connection bounds and deadlines are the listener's; `/healthz` and `/readyz` answer any Host and need no
 //! token (probes have neither), everything else needs both.
 
+mod leases;
 mod tasks;
 mod token;
 
@@ -20,6 +21,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 
 use crate::audit::Ledger;
+use crate::credentials::Leases;
 use crate::listener::{Drain, Edge, Handler, Listener, plain, refusal};
 use crate::pipeline::inbound::Peer;
 use crate::task::{Tasks, Terms};
@@ -48,6 +50,9 @@ pub(crate) trait Board: Send + Sync + 'static {
 
     /// The tasks.
     fn tasks(&self) -> &Tasks;
+
+    /// The leases.
+    fn leases(&self) -> &Leases;
 
     /// The records: what operators do is on them before it is done.
     fn ledger(&self) -> &Ledger;
@@ -129,6 +134,15 @@ impl<B: Board> Desk<B> {
                 None => {
                     let (id, address) = (id.map(str::to_owned), peer.address.ip());
                     tasks::answer(&self.board, id, address, request).await
+                }
+            };
+        }
+        if let Some(whose) = leases::path(path) {
+            return match self.keep_out(&request) {
+                Some(answer) => answer,
+                None => {
+                    let (whose, address) = (whose.map(str::to_owned), peer.address.ip());
+                    leases::answer(&self.board, whose, address, &request).await
                 }
             };
         }

@@ -117,7 +117,7 @@ async fn open<B: Board>(board: &B, address: IpAddr, body: Incoming) -> Answer {
     }
 }
 
-fn unrecorded() -> Answer {
+pub(super) fn unrecorded() -> Answer {
     fault(
         StatusCode::SERVICE_UNAVAILABLE,
         "what operators do must be on record, and nothing can be written; the log says why",
@@ -128,10 +128,10 @@ fn unknown() -> Answer {
     fault(StatusCode::NOT_FOUND, "no such task is open")
 }
 
-fn fault(status: StatusCode, why: &str) -> Answer {
+pub(super) fn fault(status: StatusCode, why: &str) -> Answer {
     said(status, &json!({ "error": why }))
 }
 
-fn said(status: StatusCode, value: &Value) -> Answer {
+pub(super) fn said(status: StatusCode, value: &Value) -> Answer {
     typed(status, "application/json", value.to_string())
 }

@@ -4,7 +4,7 @@
 //! `decisions` log shares ids with it and nothing else. The format is docs/audit.md.
 
 use super::journal::{Line, Lines, Log};
-use super::{Arguments, CallId, Decided, Record};
+use super::{Arguments, CallId, Decided, Record, secret};
 use crate::task::Task;
 use crate::telemetry::metrics::{Refused, Would};
 use aws_lc_rs::digest::{SHA256, digest};
@@ -18,6 +18,7 @@ pub(super) fn intent(record: &Record) -> Lines {
     let mut lines = Vec::with_capacity(2);
     lines.extend(decision(record));
     lines.push(line);
+    lines.extend(secret::used(record));
     lines
 }
 

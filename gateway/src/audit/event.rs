@@ -15,6 +15,8 @@ pub(crate) enum Deed {
     OpenTask,
     /// Ended a task.
     EndTask,
+    /// Revoked leases.
+    RevokeLeases,
 }
 
 /// A new configuration that was read.
@@ -79,6 +81,7 @@ pub(crate) fn deed(deed: Deed, whom: &str, address: IpAddr) -> Lines {
     match deed {
         Deed::OpenTask => line.text("action", "open_task").text("agent", whom),
         Deed::EndTask => line.text("action", "end_task").text("task", whom),
+        Deed::RevokeLeases => line.text("action", "revoke_leases").text("whose", whom),
     };
     line.text("address", &address.to_string());
     vec![line]

@@ -13,6 +13,7 @@ pub(crate) mod lost;
 pub(crate) mod reader;
 mod record;
 mod refusals;
+pub(crate) mod secret;
 pub(crate) mod shipping;
 
 pub use record::{CallId, Ending, Record};

@@ -1,5 +1,6 @@
 //! One call's record: every field is a fact some stage proved.
 
+use super::secret::Leased;
 use crate::identity::{Caller, Principal, Proof};
 use crate::pipeline::Refusal;
 use crate::task::Task;
@@ -105,6 +106,8 @@ pub struct Record {
     pub(crate) arguments: Option<Arguments>,
     /// The task it belongs to, and with it the chain.
     pub task: Option<Arc<Task>>,
+    /// The lease it goes out with.
+    pub(crate) lease: Option<Leased>,
     /// What was decided.
     pub(crate) decided: Option<Decided>,
     /// The rule that granted it.
@@ -245,6 +248,7 @@ impl Record {
             revision: None,
             arguments: None,
             task: None,
+            lease: None,
             decided: None,
             rule: None,
             shadow: None,

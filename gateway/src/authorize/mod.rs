@@ -147,6 +147,11 @@ impl Authorized {
         &self.bound
     }
 
+    /// What the policy has granted.
+    pub(crate) fn grant(&self) -> &Grant {
+        &self.grant
+    }
+
     /// Where it goes.
     pub(crate) fn server(&self) -> &Arc<Server> {
         &self.server

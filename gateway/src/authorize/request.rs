@@ -175,7 +175,9 @@ impl<'a> Target<'a> {
                         scopes,
                     )),
                 },
-                Reason::Rule { name } => denied(Some(name), denial.message(), NOT_ALLOWED),
+                Reason::Rule { name }
+                | Reason::Credentials { rules: [name, _] }
+                | Reason::Lease { name, .. } => denied(Some(name), denial.message(), NOT_ALLOWED),
                 _ => denied(None, denial.message(), NOT_ALLOWED),
             },
             Decision::Allow(_) | Decision::Deny(_) => match self {

@@ -114,7 +114,14 @@ impl Account<'_> {
             json!({ "name": told.name, "says": told.says, "shadow": told.shadow, "speaks": told.silent.is_none(),
                 "unsure": told.unsure.map(policy::decide::Key::name), "silent": silent, "file": file, "line": line })
         });
-        json!({ "decision": self.outcome().name(), "rule": rule, "reason": self.headline(), "caller_sees": self.seen(),
+        let lease = match &explanation.decision {
+            Decision::Allow(grant) if self.barred().is_none() => {
+                json!({ "credential": grant.credential(),
+                "scope": grant.scope(), "credential_ttl": grant.life() })
+            }
+            _ => Value::Null,
+        };
+        json!({ "decision": self.outcome().name(), "rule": rule, "lease": lease, "reason": self.headline(), "caller_sees": self.seen(),
             "shadow": shadow.map(|shadow| json!({ "decision": shadow.outcome.name(), "rule": shadow.rule })),
             "outside": outside.collect::<Vec<_>>(), "rules": rules.collect::<Vec<_>>() })
     }

@@ -8,11 +8,13 @@ mod completions;
 mod demo;
 mod explain;
 mod key;
+mod leases;
 mod operator;
 mod recorded;
 mod replay;
 mod schema;
 pub mod serve;
+mod table;
 mod tasks;
 mod test;
 mod uses;
@@ -89,6 +91,12 @@ pub enum Command {
         #[command(subcommand)]
         action: Option<Tasks>,
     },
+    /// See and revoke the credentials that a running gateway has out, over its operators' port. Exit codes: 0 done, 1 not.
+    Leases {
+        /// What to do; without it, list what may be good.
+        #[command(subcommand)]
+        action: Option<leases::Leases>,
+    },
     /// Prove and read the records. Exit codes: 0 whole or found, 1 not, 2 it cannot be done as asked.
     Audit {
         /// What to do.
@@ -155,6 +163,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         Command::Key { action: Key::New } => key::new(),
         Command::Key { action: Key::Hash } => key::hash(),
         Command::Tasks { action } => tasks::run(&cli.config, cli.format, action.as_ref()),
+        Command::Leases { action } => leases::run(&cli.config, cli.format, action.as_ref()),
         Command::Audit { action } => audit::run(&cli.config, cli.format, action),
         Command::Completions { shell } => completions::run(*shell),
     }

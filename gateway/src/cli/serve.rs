@@ -12,6 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::admin::{self, Board, Notice, Readiness};
 use crate::audit::{Ledger, event};
 use crate::config::{Config, Gateway};
+use crate::credentials::Leases;
 use crate::listener::{Door, Drain, Edge, Listener};
 use crate::live::{self, Live, Snapshot};
 use crate::task::{Tasks, Terms};
@@ -38,6 +39,8 @@ pub struct House<S, D> {
     pub door: Arc<D>,
     /// The tasks.
     pub(crate) tasks: Arc<Tasks>,
+    /// The leases.
+    pub(crate) leases: Arc<Leases>,
     /// The records.
     pub(crate) ledger: Arc<Ledger>,
     /// The numbers.
@@ -58,6 +61,7 @@ pub struct Open {
     drain: Drain,
     admin_drain: Drain,
     tasks: Arc<Tasks>,
+    leases: Arc<Leases>,
     ledger: Arc<Ledger>,
 }
 
@@ -76,6 +80,7 @@ struct Ends(Signal, Signal);
 struct Office<S> {
     live: Arc<Live<S>>,
     tasks: Arc<Tasks>,
+    leases: Arc<Leases>,
     ledger: Arc<Ledger>,
     drain: Drain,
 }
@@ -163,6 +168,7 @@ pub fn open<S: Configured, D: Door>(house: House<S, D>) -> Result<Open, String> 
         live,
         door,
         tasks,
+        leases,
         ledger,
         metrics,
         tracer: _,
@@ -184,11 +190,13 @@ pub fn open<S: Configured, D: Door>(house: House<S, D>) -> Result<Open, String> 
         drain: drain.clone(),
         admin_drain: admin_drain.clone(),
         tasks: tasks.clone(),
+        leases: leases.clone(),
         ledger: ledger.clone(),
     };
     let office = Office {
         live: live.clone(),
         tasks: tasks.clone(),
+        leases,
         ledger,
         drain: drain.clone(),
     };
@@ -214,6 +222,9 @@ impl Open {
     /// Drains, operators last; says how many of the agents' connections were cut.
     pub async fn close(self, deadline: std::time::Duration) -> usize {
         let cut = self.drain.finish(deadline).await;
+        if !self.leases.close().await {
+            tracing::error!("not every lease is revoked: the next start goes on with it");
+        }
         // Operators may still look while agents finish, not longer.
         self.admin_drain
             .finish(std::time::Duration::from_millis(100))
@@ -304,11 +315,23 @@ impl<S: Configured> Board for Office<S> {
             readiness.ready = false;
             readiness.unready.push("draining".to_owned());
         }
+        match self.leases.untried() {
+            0 => {}
+            left => {
+                readiness.ready = false;
+                let why = format!("{left} leases of the last run are being revoked");
+                readiness.unready.push(why);
+            }
+        }
         readiness
     }
 
     fn tasks(&self) -> &Tasks {
         &self.tasks
+    }
+
+    fn leases(&self) -> &Leases {
+        &self.leases
     }
 
     fn ledger(&self) -> &Ledger {

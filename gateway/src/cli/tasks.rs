@@ -1,6 +1,7 @@
 //! `hopgate tasks`: who runs what, since when, through which chain; and the end of it.
 
 use super::operator::ask;
+use super::table::{self, age, plain};
 use super::{Format, Tasks};
 use crate::identity::now;
 use http::Method;
@@ -30,47 +31,21 @@ pub(super) fn run(file: &Path, format: Format, action: Option<&Tasks>) -> ExitCo
     }
 }
 
-/// An id as it can stand in a path; what is none names no task.
-fn plain(id: &str) -> String {
-    let mut id: String = id
-        .chars()
-        .filter(|letter| letter.is_ascii_alphanumeric() || *letter == '-')
-        .collect();
-    if id.is_empty() {
-        id.push('-');
-    }
-    id
-}
-
 fn shown(said: &Value) -> String {
     match said.get("tasks").and_then(Value::as_array) {
-        Some(tasks) => table(tasks),
+        Some(tasks) => listed(tasks),
         None => lines(said),
     }
 }
 
 /// One line for each task, under a heading.
-fn table(tasks: &[Value]) -> String {
+fn listed(tasks: &[Value]) -> String {
     let heading = [
         "TASK", "CHAIN", "USER", "KIND", "AGE", "CALLS", "OPEN", "PURPOSE",
     ];
     let mut rows = vec![heading.map(str::to_owned)];
     rows.extend(tasks.iter().map(row));
-    let mut widths = [0; 8];
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let line = |row: &[String; 8]| {
-        let cells = row
-            .iter()
-            .zip(widths)
-            .map(|(cell, width)| format!("{cell:width$}"));
-        let line = cells.collect::<Vec<_>>().join("  ");
-        format!("{}\n", line.trim_end())
-    };
-    rows.iter().map(line).collect()
+    table::print(&rows)
 }
 
 fn row(task: &Value) -> [String; 8] {
@@ -112,13 +87,4 @@ fn lines(task: &Value) -> String {
         format!("{name:14}{value}\n")
     };
     facts.map(line).collect()
-}
-
-fn age(seconds: u64) -> String {
-    match seconds {
-        0..60 => format!("{seconds}s"),
-        60..3_600 => format!("{}m", seconds / 60),
-        3_600..86_400 => format!("{}h", seconds / 3_600),
-        _ => format!("{}d", seconds / 86_400),
-    }
 }

@@ -9,7 +9,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use policy::cases::Case;
 use policy::diagnostic::Span;
 use policy::document::{Document, Table, Value};
-use policy::{Code, Diagnostic, Now, Report, Source, cases, lint, shape};
+use policy::{Code, Diagnostic, Now, Policy, Report, Source, cases, lint, shape};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -55,6 +55,7 @@ pub fn load(path: &Path) -> Result<Loaded, Broken> {
     diagnostics.extend(shape::check(ROOT, &document.root, Span::start_of(0)));
     let (policy, found) = policy::compile(&document);
     diagnostics.extend(found);
+    diagnostics.extend(unknown_credentials(&policy, &document));
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
@@ -80,6 +81,29 @@ pub fn load(path: &Path) -> Result<Loaded, Broken> {
         }
         _ => Err(Broken { report }),
     }
+}
+
+/// Credentials that rules name and no table bears.
+fn unknown_credentials(policy: &Policy, document: &Document) -> Vec<Diagnostic> {
+    let known = document.root.table("credentials");
+    let known = || {
+        known
+            .into_iter()
+            .flat_map(Table::iter)
+            .map(|(name, _)| name)
+    };
+    let unknown = policy
+        .credentials()
+        .filter(|(name, _)| known().all(|one| one != *name));
+    let diagnostic = |(name, span): (&str, Span)| {
+        let message = format!("no credential is named `{name}`");
+        let help = match shape::nearest(name, known()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("add `[credentials.{name}]`, name one that is there, or write `none`"),
+        };
+        Diagnostic::error(Code::UnknownName, span, message).help(help)
+    };
+    unknown.map(diagnostic).collect()
 }
 
 /// The files as they were read.
@@ -199,7 +223,7 @@ fn matching(path: &Path) -> Vec<PathBuf> {
 }
 
 /// Whether a name fits a pattern in which `*` stands for anything.
-fn stands_for(pattern: &str, name: &str) -> bool {
+pub(crate) fn stands_for(pattern: &str, name: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = parts.next().and_then(|first| name.strip_prefix(first)) else {
         return false;

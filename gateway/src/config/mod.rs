@@ -21,6 +21,7 @@ pub(crate) use file::read as read_file;
 pub(crate) use form::duration;
 pub use identity::{Agent, Binding, Identity, Oidc, Spiffe, SpiffeFrom, StaticKey};
 pub(crate) use keys::ROOT;
+pub(crate) use load::stands_for;
 pub use load::{Broken, Loaded, load};
 pub use telemetry::{Always, Sample, Signal, Target, Telemetry};
 

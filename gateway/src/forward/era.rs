@@ -3,8 +3,9 @@
 //! A pair of the same era never causes a question. Only when a server answers a modern request, or an `initialize`,
 //! in a way that could mean "not my era" is it asked `server/discover`, once, and the answer cached.
 
+use super::Call;
 use crate::config::Protocol;
-use adapters::upstream::{Exchange, Upstream};
+use adapters::upstream::Exchange;
 use adapters::wire::code;
 use adapters::wire::revision::Revision;
 use bytes::Bytes;
@@ -71,11 +72,11 @@ impl Eras {
     }
 
     /// What the server speaks, asking it where that is not known.
-    pub(crate) async fn ask(&self, upstream: &dyn Upstream) -> Option<Speaks> {
+    pub(super) async fn ask(&self, call: &Call) -> Option<Speaks> {
         if let Some(known) = self.known() {
             return Some(known);
         }
-        let speaks = timeout(PROBE, probe(upstream)).await.ok().flatten()?;
+        let speaks = timeout(PROBE, probe(call)).await.ok().flatten()?;
         *self.learnt.lock().unwrap_or_else(PoisonError::into_inner) =
             Some((speaks, Instant::now()));
         Some(speaks)
@@ -84,13 +85,14 @@ impl Eras {
 
 /// Asks `server/discover`. A discover result or a modern error says modern; any other answer to it says legacy; no
 /// answer at all, or one about authorization or overload, says nothing.
-async fn probe(upstream: &dyn Upstream) -> Option<Speaks> {
-    let exchange = Exchange {
+async fn probe(call: &Call) -> Option<Speaks> {
+    let exchange = call.dress(Exchange {
         method: Verb::POST,
         headers: headers(),
         body: Bytes::from(body()),
-    };
-    let response = upstream.exchange(exchange).await.ok()?;
+        carried: None,
+    });
+    let response = call.upstream().exchange(exchange).await.ok()?;
     let status = response.status();
     if !(status.is_success() || matches!(status.as_u16(), 400 | 404 | 405 | 406 | 415)) {
         return None;

@@ -275,7 +275,8 @@ impl Events {
     fn task_over(&mut self) {
         let task = self.call.authorized.bound().task();
         let cause = task.end().map(|end| end.cause);
-        if self.call.authorized.opens_stream() && cause == Some(Cause::Deadline) {
+        let unleased = self.call.attached.is_none();
+        if self.call.authorized.opens_stream() && unleased && cause == Some(Cause::Deadline) {
             return;
         }
         self.done = true;

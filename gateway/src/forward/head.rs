@@ -134,14 +134,10 @@ async fn unusable(
     if status.is_client_error() {
         let server = call.authorized.server();
         match (bound.asked().era(), bound.initializes()) {
-            (Era::Modern, _)
-                if server.eras.ask(&*server.upstream).await == Some(Speaks::Legacy) =>
-            {
+            (Era::Modern, _) if server.eras.ask(&call).await == Some(Speaks::Legacy) => {
                 return Refusal::ServerIsLegacy;
             }
-            (Era::Legacy, true)
-                if server.eras.ask(&*server.upstream).await == Some(Speaks::Modern) =>
-            {
+            (Era::Legacy, true) if server.eras.ask(&call).await == Some(Speaks::Modern) => {
                 return Refusal::ServerIsModern;
             }
             _ => {}

@@ -250,11 +250,11 @@ fn decline(events: &Events, id: Bytes) {
         bound.asked().era() == Era::Legacy,
         "only legacy servers ask"
     );
-    let exchange = super::request::decline(bound, &id);
-    let server = Arc::clone(events.call.authorized.server());
+    let exchange = events.call.dress(super::request::decline(bound, &id));
+    let upstream = Arc::clone(events.call.upstream());
     let deadline = events.call.deadline;
     tokio::spawn(async move {
         // Whether the server takes the answer is its affair; the client never saw the question.
-        let _ = tokio::time::timeout_at(deadline, server.upstream.exchange(exchange)).await;
+        let _ = tokio::time::timeout_at(deadline, upstream.exchange(exchange)).await;
     });
 }

@@ -20,14 +20,14 @@ pub(crate) use relay::{End, Relay};
 use crate::ask::{Ask, Mirrors};
 use crate::audit::{CallId, Ending, Ledger, Listed, Recorded};
 use crate::authorize::Authorized;
-use crate::credentials::Credentialed;
+use crate::credentials::{Attached, Credentialed, Leases, Step};
 use crate::identity::now as seconds;
-use crate::limit::{Limits, Slot};
+use crate::limit::{Admitted, Limits, Slot};
 use crate::live::Live;
 use crate::pipeline::{Evidence, Outgoing, Record, Refusal, UpstreamFault};
 use crate::snapshot::Snapshot;
 use crate::task::{Carrying, Hop, Session, Tasks};
-use adapters::upstream::{Exchange, ReplyBody, UpstreamError};
+use adapters::upstream::{Exchange, ReplyBody, Upstream, UpstreamError};
 use adapters::wire::revision::Era;
 use adapters::wire::{Class, Method};
 use bytes::Bytes;
@@ -70,6 +70,7 @@ pub(crate) struct Shared {
     pub(crate) tasks: Arc<Tasks>,
     pub(crate) mirrors: Arc<Mirrors>,
     pub(crate) limits: Arc<Limits>,
+    pub(crate) leases: Arc<Leases>,
     pub(crate) ledger: Arc<Ledger>,
     /// Streams end properly when the gateway shuts down.
     pub(crate) draining: CancellationToken,
@@ -81,6 +82,8 @@ pub(crate) struct Call {
     pub(crate) number: CallId,
     pub(crate) authorized: Authorized,
     pub(crate) slot: Option<Slot>,
+    /// The credential it goes out with.
+    pub(crate) attached: Option<Attached>,
     pub(crate) deadline: Instant,
     /// The hop token it brings to a server that is an agent: good until this call has ended.
     pub(crate) carrying: Option<Carrying>,
@@ -129,9 +132,12 @@ impl Forward {
         outgoing: Option<Outgoing>,
     ) -> Result<Forwarded, Refusal> {
         let id = recorded.call();
-        let (authorized, slot) = recorded.into_credentialed().into_admitted().into_parts();
-        let call = Call::new((id, outgoing), (authorized, slot), &self.shared);
+        let (admitted, attached) = recorded.into_credentialed().into_parts();
+        let call = Call::new((id, outgoing), admitted, attached, &self.shared);
         let exchange = request::exchange(&call);
+        if call.attached.is_some() {
+            Step::Used.done();
+        }
         call.opened();
         let over = call.authorized.bound().task().over().clone();
         let answered = async {
@@ -203,9 +209,11 @@ fn carry(
 impl Call {
     fn new(
         (id, outgoing): (CallId, Option<Outgoing>),
-        (authorized, slot): (Authorized, Option<Slot>),
+        admitted: Admitted,
+        attached: Option<Attached>,
         shared: &Shared,
     ) -> Self {
+        let (authorized, slot) = admitted.into_parts();
         let (now, begun) = (Instant::now(), seconds());
         let server = authorized.server();
         let task = authorized.bound().task();
@@ -225,6 +233,7 @@ impl Call {
             carrying,
             outgoing,
             slot,
+            attached,
             begun: None,
             authorized,
         }
@@ -236,6 +245,20 @@ impl Call {
         (said.class() == Class::Request)
             .then(|| said.id())
             .flatten()
+    }
+
+    /// What stands behind its server: with a credential, over connections nobody else's calls are on.
+    pub(crate) fn upstream(&self) -> &Arc<dyn Upstream> {
+        let own = self.attached.as_ref().map(Attached::upstream);
+        own.unwrap_or(&self.authorized.server().upstream)
+    }
+
+    /// The exchange with the credential of this call, where it has one.
+    pub(crate) fn dress(&self, exchange: Exchange) -> Exchange {
+        match &self.attached {
+            Some(attached) => attached.dress(exchange),
+            None => exchange,
+        }
     }
 
     /// Where its own span stands, where it has one.
@@ -260,7 +283,7 @@ impl Call {
 
     /// The exchange, in the order the session's requests came: a server may speak on the GET stream at once.
     async fn exchange(&self, exchange: Exchange) -> Result<Response<ReplyBody>, UpstreamError> {
-        let upstream = &self.authorized.server().upstream;
+        let upstream = self.upstream();
         let Some(session) = self.authorized.bound().session() else {
             return upstream.exchange(exchange).await;
         };

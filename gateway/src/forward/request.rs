@@ -5,6 +5,7 @@
 use super::{Call, meta};
 use crate::ask::{Ask, Asked, named};
 use crate::authorize::Authorized;
+use crate::credentials::Attached;
 use crate::pipeline::Outgoing;
 use crate::task::{Bound, Carrying, HOP};
 use adapters::upstream::Exchange;
@@ -40,11 +41,12 @@ pub(super) fn exchange(call: &Call) -> Exchange {
     if let Some(value) = hop.and_then(|token| HeaderValue::from_str(token).ok()) {
         headers.insert(HeaderName::from_static(HOP), value);
     }
-    Exchange {
+    call.dress(Exchange {
         method: verb(asked.ask()),
         headers,
-        body: body(&call.authorized, hop, outgoing),
-    }
+        body: body(call, hop, outgoing),
+        carried: None,
+    })
 }
 
 fn verb(ask: &Ask) -> Verb {
@@ -75,15 +77,17 @@ fn trace(outgoing: &Outgoing, asked: &Asked, to: &mut HeaderMap) {
     }
 }
 
-fn body(call: &Authorized, hop: Option<&str>, outgoing: Option<&Outgoing>) -> Bytes {
-    let Some(said) = call.bound().asked().said() else {
+fn body(call: &Call, hop: Option<&str>, outgoing: Option<&Outgoing>) -> Bytes {
+    let bound = call.authorized.bound();
+    let Some(said) = bound.asked().said() else {
         return Bytes::new();
     };
-    let edits: Vec<Edit> = call
-        .bound()
+    let argument = call.attached.iter().filter_map(Attached::argument);
+    let edits: Vec<Edit> = bound
         .edits()
         .iter()
-        .chain(call.cuts())
+        .chain(call.authorized.cuts())
+        .chain(argument)
         .cloned()
         .chain(meta::edits(said, hop, outgoing))
         .collect();
@@ -173,5 +177,6 @@ pub(super) fn decline(bound: &Bound, id: &Bytes) -> Exchange {
         method: Verb::POST,
         headers,
         body: Bytes::from(body),
+        carried: None,
     }
 }

@@ -116,7 +116,8 @@ impl Pipeline {
         let authorized = authorize::authorize(bound, judged, &self.shared.tasks).await;
         let authorized = trail.step(authorized)?;
         let admitted = trail.step(self.shared.limits.admit(authorized))?;
-        let credentialed = trail.step(credentials::attach(admitted))?;
+        let credentialed = credentials::attach(admitted, trail.call(), &self.shared.leases).await;
+        let credentialed = trail.step(credentialed)?;
         let ready = trail.step(self.forward.ready(credentialed))?;
         let recorded = trail.intend(ready).await?;
         let outgoing = trail.send();

@@ -93,6 +93,13 @@ pub enum Refusal {
     Flooding,
     /// What happens cannot be put on record, so it does not happen.
     Unrecorded,
+    /// The credential its server wants cannot be had.
+    Uncredentialed {
+        /// For the operator.
+        why: String,
+        /// Whether it may be had later.
+        passing: bool,
+    },
     /// The server could not be reached or broke off.
     UpstreamFailed(UpstreamFault),
     /// The call's deadline passed.
@@ -143,6 +150,14 @@ pub enum UpstreamFault {
 // === impl Refusal ===
 
 impl Refusal {
+    /// There is no credential, and there will be none.
+    pub(crate) fn uncredentialed(why: &str) -> Self {
+        Self::Uncredentialed {
+            why: why.to_owned(),
+            passing: false,
+        }
+    }
+
     /// Which kind it is, for metrics and records.
     #[must_use]
     pub fn kind(&self) -> Refused {
@@ -175,6 +190,7 @@ impl Refusal {
             Self::Draining => Refused::Draining,
             Self::Flooding => Refused::Flood,
             Self::Unrecorded => Refused::Audit,
+            Self::Uncredentialed { .. } => Refused::Credential,
             Self::UpstreamFailed(_) | Self::TimedOut => Refused::Upstream,
         }
     }
@@ -251,6 +267,7 @@ impl Refusal {
             Self::Draining => "the gateway is shutting down".to_owned(),
             Self::Flooding => "too many refusals of its address in this second".to_owned(),
             Self::Unrecorded => "the records cannot be written; the log says why".to_owned(),
+            Self::Uncredentialed { why, .. } => format!("no credential: {why}"),
             Self::UpstreamFailed(fault) => fault.to_string(),
             Self::TimedOut => "the call's deadline passed".to_owned(),
         }

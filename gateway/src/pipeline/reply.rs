@@ -57,6 +57,7 @@ pub(crate) fn refuse(refusal: &Refusal, asker: &Asker) -> Response<Body> {
         | Refusal::TasksFull
         | Refusal::Draining
         | Refusal::Flooding
+        | Refusal::Uncredentialed { passing: true, .. }
         | Refusal::Unrecorded => {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
@@ -146,6 +147,13 @@ fn show(refusal: &Refusal, asker: &Asker) -> Shown {
         Refusal::StreamsFull => busy("Too many open streams"),
         Refusal::Flooding => busy("Too many requests"),
         Refusal::Draining => own(UNAVAILABLE, "Shutting down"),
+        Refusal::Uncredentialed { passing, .. } => own(
+            match passing {
+                true => UNAVAILABLE,
+                false => StatusCode::BAD_GATEWAY,
+            },
+            "The upstream server's credential is not available",
+        ),
         Refusal::UpstreamFailed(fault) => upstream(fault),
         Refusal::TimedOut => at(
             StatusCode::GATEWAY_TIMEOUT,

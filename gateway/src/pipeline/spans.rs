@@ -1,12 +1,13 @@
 //! The spans of a call, made at its end from its record: that of the HTTP request, that of the message, one for each
 //! step that shows, that of the server being called. Attributes name and count; they never hold a value of a call.
 
-use super::trace::{Stand, Trace, age};
+use super::trace::{Stand, Step, Trace, age};
 use crate::audit::{Ending, Record};
 use crate::config::Always;
 use crate::task::Task;
 use crate::telemetry::Tracer;
 use crate::telemetry::fault::Side;
+use crate::telemetry::metrics::Refused;
 use crate::telemetry::trace::{Span, TraceContext, attribute};
 use adapters::wire::Method;
 use adapters::wire::revision::Revision;
@@ -104,8 +105,18 @@ impl Trace {
             spans.push(self.http(stand, record).ended(ended));
         }
         spans.push(self.message(&stand.at, stand, record).ended(ended));
+        // Whether it got one or not: a call that goes out without a credential has no lease to speak of.
+        let leased = record.lease.is_some() || record.refusal() == Some(Refused::Credential);
         for (step, from, to) in &self.steps {
-            let span = Span::step(step.name(), &stand.at, self.moment(*from));
+            if *step == Step::Attach && !leased {
+                continue;
+            }
+            let mut span = Span::step(step.name(), &stand.at, self.moment(*from));
+            if let (Step::Attach, Some(lease)) = (step, &record.lease) {
+                span = span
+                    .with(attribute::CREDENTIAL, lease.credential.to_string())
+                    .with(attribute::LEASE, lease.id.simple().to_string());
+            }
             spans.push(span.ended(self.moment(*to)));
         }
         if let Some((at, since)) = &self.sent {

@@ -26,6 +26,8 @@ pub(crate) enum Step {
     Decide,
     /// How much.
     Admit,
+    /// With what.
+    Attach,
 }
 
 /// What goes out with a call that is traced.
@@ -301,6 +303,7 @@ impl Step {
             Self::Identify => "identify",
             Self::Decide => "decide",
             Self::Admit => "admit",
+            Self::Attach => "lease",
         }
     }
 }

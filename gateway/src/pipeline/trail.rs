@@ -6,7 +6,7 @@
 use super::refusal::Refusal;
 use super::trace::{Outgoing, Step, Trace};
 use crate::ask::Read;
-use crate::audit::{Delivery, Ending, Ledger, Place, Record, Recorded};
+use crate::audit::{CallId, Delivery, Ending, Ledger, Place, Record, Recorded};
 use crate::authorize::Judged;
 use crate::credentials::Credentialed;
 use crate::task::Bound;
@@ -46,6 +46,12 @@ impl Trail {
             trace: Trace::begin(tracer),
             ledger,
         }
+    }
+
+    /// Which call it is.
+    pub(super) fn call(&self) -> CallId {
+        let record = self.record.as_ref();
+        record.map_or_else(CallId::new, |record| record.call)
     }
 
     /// Notes the HTTP request the call came in.

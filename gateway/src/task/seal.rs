@@ -8,6 +8,7 @@
 use crate::identity::Principal;
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
+use aws_lc_rs::hmac;
 use aws_lc_rs::rand;
 use aws_lc_rs::signature::Ed25519KeyPair;
 use base64::Engine as _;
@@ -29,6 +30,8 @@ pub(crate) enum Kind<'a> {
     State(&'a [u8]),
     /// An MCP task id.
     Task,
+    /// What takes a lease back, bound to the lease's id.
+    Lease(&'a [u8]),
 }
 
 /// Whose handle it is, and of which server.
@@ -49,6 +52,8 @@ pub(super) struct Key {
     aead: LessSafeKey,
     /// Signs what others verify.
     pub(super) signer: Ed25519KeyPair,
+    /// Marks what records may not hold.
+    marker: hmac::Key,
 }
 
 // === impl KeyRing ===
@@ -100,6 +105,24 @@ impl KeyRing {
         Some(text)
     }
 
+    /// What tells secrets from one another and says nothing else of them, to whoever has not this key.
+    pub(crate) fn fingerprint<'a>(&self, secrets: impl Iterator<Item = &'a [u8]>) -> String {
+        let Some(key) = self.keys.first() else {
+            return String::new();
+        };
+        let mut mark = hmac::Context::with_key(&key.marker);
+        for secret in secrets {
+            mark.update(&(secret.len() as u64).to_be_bytes());
+            mark.update(secret);
+        }
+        let mark = mark.sign();
+        let mut text = String::with_capacity(32);
+        for byte in mark.as_ref().iter().take(16) {
+            let _ = std::fmt::Write::write_fmt(&mut text, format_args!("{byte:02x}"));
+        }
+        text
+    }
+
     /// Opens a handle its owner brings back; `None` for every other string.
     pub(crate) fn open(&self, owner: Owner<'_>, kind: Kind<'_>, text: &str) -> Option<Vec<u8>> {
         let (id, body) = text.rsplit_once('.')?;
@@ -149,10 +172,12 @@ impl Key {
             .map_err(fault)?;
         let signer = Ed25519KeyPair::from_seed_unchecked(&*derive(b"sign 1")?)
             .map_err(|_| format!("key `{id}` cannot sign"))?;
+        let marker = hmac::Key::new(hmac::HMAC_SHA256, &*derive(b"mark 1")?);
         Ok(Self {
             id: id.to_owned(),
             aead,
             signer,
+            marker,
         })
     }
 }
@@ -173,6 +198,7 @@ fn associated(owner: Owner<'_>, kind: Kind<'_>) -> Vec<u8> {
         Kind::Event => (2, b""),
         Kind::State(digest) => (3, digest),
         Kind::Task => (4, b""),
+        Kind::Lease(id) => (5, id),
     };
     let [agent, subject, user] = owner.principal.parts();
     let parts = [agent, subject, user, owner.server.as_bytes(), bound];

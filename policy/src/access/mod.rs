@@ -9,6 +9,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cases::Subject;
+use crate::lease::ScopeTemplate;
 use crate::model::{
     Agent, Effects, Lifecycle, Mode, Now, Pattern, Policy, Rule, ServerName, Verdict,
 };
@@ -94,6 +95,16 @@ pub fn conditions(rule: &Rule) -> Vec<String> {
     words.extend(args.map(|one| format!("with args.{}", one.path())));
     if let Some(when) = &rule.when {
         words.push(format!("when {}", when.as_str()));
+    }
+    if let Some(credential) = &rule.terms.credential {
+        words.push(format!("credential {credential}"));
+    }
+    if let Some(scope) = &rule.terms.scope {
+        let scope: Vec<_> = scope.iter().map(ScopeTemplate::as_str).collect();
+        words.push(format!("credential scope {}", scope.join(" ")));
+    }
+    if let Some(seconds) = rule.terms.life {
+        words.push(format!("credential for at most {seconds} s"));
     }
     if !rule.requires.is_empty() {
         words.push(format!("with scope {}", rule.requires.join(" ")));

@@ -7,6 +7,7 @@ use super::instant::instant;
 use super::{Servers, suggested, unknown_name};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::document::{Datum, Entry, Table, Value};
+use crate::keys;
 use crate::model::{
     Agent, Effect, Effects, Envelope, Label, Lifecycle, Matcher, Pattern, ServerName,
     SubjectPattern, Who,
@@ -83,7 +84,14 @@ fn envelope(
         },
         clearance: label.and_then(Label::parse).unwrap_or(Label::Internal),
         hops: table.and_then(hops).unwrap_or(1),
+        life: table.and_then(life),
     }
+}
+
+/// The seconds a lease may live at the most.
+pub(super) fn life(table: &Table) -> Option<u64> {
+    let life = keys::duration(table.text("credential_ttl")?)?;
+    Some(life.as_secs())
 }
 
 /// The effects of a list.

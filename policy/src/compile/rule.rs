@@ -11,6 +11,7 @@ use crate::condition::expression::Expression;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::document::{Datum, Entry, Table, Value};
 use crate::keys;
+use crate::lease::{self, ScopeTemplate, Terms};
 use crate::model::{
     After, AgentName, Ask, Egress, Label, Mode, Rule, RuleName, Spans, SubjectPattern, UserPattern,
     Verdict,
@@ -86,6 +87,7 @@ impl<'a> Reading<'a> {
             args,
             when,
             requires: self.requires(table, &verdict),
+            terms: self.terms(table, &verdict),
             verdict,
             message: table.text("message").map(Arc::from),
             mode: match table.text("mode") {
@@ -169,6 +171,27 @@ impl<'a> Reading<'a> {
         scopes.sort_unstable();
         scopes.dedup();
         scopes
+    }
+
+    /// With what an allowed call goes out; what is not allowed goes out with nothing.
+    fn terms(&mut self, table: &Table, verdict: &Verdict) -> Terms {
+        for key in ["credential", "scope", "credential_ttl"] {
+            let Some(entry) = table.get(key).filter(|_| *verdict != Verdict::Allow) else {
+                continue;
+            };
+            let message = "only a rule that allows says with what a call goes out";
+            self.diagnostics.push(
+                Diagnostic::error(Code::Conflict, entry.key, message)
+                    .help(format!("put `{key}` on the rule that allows")),
+            );
+        }
+        let scopes = table.items("scope").iter().filter_map(Value::text);
+        let scopes = scopes.filter_map(|text| ScopeTemplate::new(text).ok());
+        Terms {
+            credential: table.text("credential").map(Arc::from),
+            scope: table.get("scope").map(|_| lease::sorted(scopes)),
+            life: agent::life(table),
+        }
     }
 
     fn verdict(&mut self, table: &Table, span: Span) -> Option<Verdict> {

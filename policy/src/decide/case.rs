@@ -1,5 +1,6 @@
 //! One request laid out for decision: who acts, on what, and which rules speak of it.
 
+use super::lease::Obstacle;
 use super::matching::Asked;
 use super::{Asking, Decision, Denial, Grant, Reason};
 use crate::compile::Index;
@@ -26,6 +27,8 @@ struct Findings<'a> {
     lacking: Option<&'a Rule>,
     deny: Option<&'a Rule>,
     asks: Vec<&'a Rule>,
+    /// Those that allow and say with what.
+    terms: Vec<&'a Rule>,
     /// What matched beside them, up to [`TOLD`].
     others: Vec<&'a Rule>,
 }
@@ -48,7 +51,7 @@ impl<'a> Case<'a> {
     ) -> Result<Self, Reason> {
         let mut most = usize::MAX;
         let mut acting = None;
-        for name in agents(request) {
+        for name in agents_of(request) {
             let agent = policy.agents.get(name).ok_or(Reason::UnknownAgent)?;
             most = most.min(agent.envelope.hops);
             acting = Some(agent);
@@ -81,15 +84,20 @@ impl<'a> Case<'a> {
         if !self.enveloped() {
             return self.deny(Reason::Envelope, Box::default());
         }
-        let findings = self.weigh(Asked::Call);
+        let mut findings = self.weigh(Asked::Call);
         if let Some(rule) = findings.deny {
             return self.denied(rule, &findings);
         }
+        let lease = self.lease(std::mem::take(&mut findings.terms));
         match (findings.allow, findings.lacking) {
-            (Some(_), _) if !findings.asks.is_empty() => {
-                Decision::Ask(Asking::new(&findings.asks, findings.others(None)))
-            }
-            (Some(rule), _) => Decision::Allow(Grant::new(rule, findings.others(Some(rule)))),
+            (Some(rule), _) => match lease {
+                Err(obstacle) => self.blocked(obstacle, &findings),
+                // Nobody is asked about what cannot happen.
+                Ok(_) if !findings.asks.is_empty() => {
+                    Decision::Ask(Asking::new(&findings.asks, findings.others(None)))
+                }
+                Ok(lease) => Decision::Allow(Grant::new(rule, lease, findings.others(Some(rule)))),
+            },
             (None, Some(rule)) => {
                 let reason = Reason::Scopes {
                     name: rule.name.shared(),
@@ -123,7 +131,7 @@ impl<'a> Case<'a> {
     /// Requests that only open or describe are allowed to who can reach anything there.
     fn open(&self) -> Decision {
         match self.reaching() {
-            Some(rule) => Decision::Allow(Grant::new(rule, Box::default())),
+            Some(rule) => Decision::Allow(Grant::new(rule, self.opening(), Box::default())),
             None if self.touches() => self.deny(Reason::NoAllow, Box::default()),
             None => self.deny(Reason::Envelope, Box::default()),
         }
@@ -139,6 +147,16 @@ impl<'a> Case<'a> {
             },
             visible: !hides && self.listed(),
             others: findings.others(Some(rule)),
+        })
+    }
+
+    /// By rules that allow it, but not with a credential anybody could name.
+    fn blocked(&self, obstacle: Obstacle<'_>, findings: &Findings<'_>) -> Decision {
+        Decision::Deny(Denial {
+            reason: obstacle.reason,
+            visible: self.listed(),
+            message: Some(obstacle.message),
+            others: findings.others(Some(obstacle.rule)),
         })
     }
 
@@ -171,7 +189,12 @@ impl<'a> Case<'a> {
         let mut findings = Findings::default();
         self.each(asked, |rule| {
             let found = match &rule.verdict {
-                Verdict::Allow if holds(self.request.scopes, &rule.requires) => &mut findings.allow,
+                Verdict::Allow if holds(self.request.scopes, &rule.requires) => {
+                    findings
+                        .terms
+                        .extend((!rule.terms.is_empty()).then_some(rule));
+                    &mut findings.allow
+                }
                 Verdict::Allow => &mut findings.lacking,
                 Verdict::Deny(_) => &mut findings.deny,
                 Verdict::Ask(_) => return findings.asks.push(rule),
@@ -201,11 +224,17 @@ impl<'a> Case<'a> {
         });
     }
 
+    /// Every agent whose envelope counts, the one that acts last.
+    pub(super) fn agents(&self) -> impl Iterator<Item = &'a Agent> {
+        let agents = &self.policy.agents;
+        agents_of(self.request).filter_map(|name| agents.get(name))
+    }
+
     /// Whether the envelope of every agent holds the target.
     pub(super) fn enveloped(&self) -> bool {
         let Request { server, target, .. } = *self.request;
         let Class { effect, label, .. } = self.facts.class;
-        agents(self.request).all(|name| {
+        agents_of(self.request).all(|name| {
             let envelope = self.policy.agents.get(name).map(|agent| &agent.envelope);
             envelope.is_some_and(|one| one.effects.holds(effect) && label <= one.clearance)
                 && self.policy.index.enveloped(name, server, target)
@@ -214,7 +243,7 @@ impl<'a> Case<'a> {
 
     /// Whether the envelope of every agent holds anything of the server.
     pub(super) fn touches(&self) -> bool {
-        agents(self.request).all(|name| {
+        agents_of(self.request).all(|name| {
             let agent = self.policy.agents.get(name);
             agent.is_some_and(|agent| self.within(agent).next().is_some())
         })
@@ -256,7 +285,7 @@ impl Findings<'_> {
 }
 
 /// Every agent whose envelope counts, the one that acts last.
-fn agents<'a>(request: &Request<'a>) -> impl Iterator<Item = &'a str> {
+fn agents_of<'a>(request: &Request<'a>) -> impl Iterator<Item = &'a str> {
     let chain = request.chain.iter().map(|agent| &**agent);
     chain.chain([request.agent])
 }

@@ -53,7 +53,7 @@ pub fn foresee(policy: &Policy, request: &Request<'_>, now: Now) -> Foreseen {
         return sure(Outcome::of(&decision), decision.rule().cloned());
     }
     match Case::new(policy, request, now) {
-        Ok(case) if case.enveloped() => weigh(&case).foreseen(),
+        Ok(case) if case.enveloped() => weigh(&case).foreseen(&case),
         _ => sure(Outcome::Deny, None),
     }
 }
@@ -91,6 +91,16 @@ fn weigh<'a>(case: &Case<'a>) -> Weighed<'a> {
     weighed
 }
 
+/// What is known of the lease an allowed call goes out with.
+enum Terms<'a> {
+    /// There is one, whatever the arguments are.
+    Settled,
+    /// There is none, whatever they are, by this rule.
+    Refused(&'a Rule),
+    /// It depends on them.
+    Open,
+}
+
 /// The first by name.
 fn first(rules: &[&Rule]) -> Option<Arc<str>> {
     let rule = rules.iter().min_by(|a, b| a.name.cmp(&b.name));
@@ -99,8 +109,8 @@ fn first(rules: &[&Rule]) -> Option<Arc<str>> {
 
 // === impl Weighed ===
 
-impl Weighed<'_> {
-    fn foreseen(&self) -> Foreseen {
+impl<'a> Weighed<'a> {
+    fn foreseen(&self, case: &Case<'a>) -> Foreseen {
         let Self { sure: known, open } = self;
         if !known.deny.is_empty() {
             return sure(Outcome::Deny, first(&known.deny));
@@ -108,7 +118,12 @@ impl Weighed<'_> {
         if known.allow.is_empty() && open.allow.is_empty() {
             return sure(Outcome::Deny, first(&known.lacking));
         }
-        if open.deny.is_empty() && !known.allow.is_empty() {
+        let lease = self.lease(case);
+        if let Terms::Refused(rule) = &lease {
+            return sure(Outcome::Deny, Some(rule.name.shared()));
+        }
+        let settled = matches!(lease, Terms::Settled);
+        if settled && open.deny.is_empty() && !known.allow.is_empty() {
             if !known.ask.is_empty() {
                 return sure(Outcome::Ask, first(&known.ask));
             }
@@ -119,9 +134,29 @@ impl Weighed<'_> {
         let asks = open.ask.iter().filter(|_| known.ask.is_empty());
         let allows = open.allow.iter().filter(|_| known.allow.is_empty());
         let all = open.deny.iter().chain(asks).chain(allows);
+        let speaking = known.allow.iter().chain(&open.allow);
+        let says = |rule: &&&Rule| !settled && !rule.terms.is_empty();
+        let all = all.chain(speaking.filter(says));
         let mut names: Vec<Arc<str>> = all.map(|rule| rule.name.shared()).collect();
         names.sort();
         names.dedup();
         Foreseen::Open(names)
+    }
+
+    /// What arguments can say of the lease: their values where a scope is made of them, and further rules that allow.
+    fn lease(&self, case: &Case<'a>) -> Terms<'a> {
+        let saying = |rules: &[&'a Rule]| -> Vec<&'a Rule> {
+            let rules = rules.iter().copied();
+            rules.filter(|rule| !rule.terms.is_empty()).collect()
+        };
+        let (sure, open) = (saying(&self.sure.allow), saying(&self.open.allow));
+        let all = [sure.as_slice(), &open].concat();
+        let reads = all.iter().any(|rule| rule.terms.reads_arguments());
+        match (case.lease(sure), case.lease(all)) {
+            (Err(obstacle), _) if obstacle.lasts() => Terms::Refused(obstacle.rule),
+            (Err(obstacle), _) if !reads && open.is_empty() => Terms::Refused(obstacle.rule),
+            (Ok(_), Ok(_)) if !reads => Terms::Settled,
+            _ => Terms::Open,
+        }
     }
 }

@@ -5,6 +5,7 @@
 mod case;
 mod explain;
 mod foresee;
+mod lease;
 mod matching;
 mod reach;
 mod shadow;
@@ -13,6 +14,7 @@ mod tests;
 
 use std::sync::Arc;
 
+use crate::lease::Lease;
 use crate::model::{Ask, Mode, Now, Policy, Request, Rule, Target, Verdict, uri};
 use case::Case;
 
@@ -47,6 +49,7 @@ pub enum Outcome {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Grant {
     rule: Arc<str>,
+    lease: Lease,
     others: Box<[Arc<str>]>,
 }
 
@@ -91,6 +94,18 @@ pub enum Reason {
     Envelope,
     /// No rule allows it.
     NoAllow,
+    /// Rules that allow it name different credentials, or scopes that do not nest: a mistake in the policy.
+    Credentials {
+        /// Two of them, the first by name first.
+        rules: [Arc<str>; 2],
+    },
+    /// A rule that allows it asks for a scope that cannot be made of what the call brings.
+    Lease {
+        /// The rule.
+        name: Arc<str>,
+        /// What is missing or not safe, as the scope names it.
+        value: Box<str>,
+    },
     /// A rule denies it.
     Rule {
         /// The rule (by name the first, where several do).
@@ -109,9 +124,11 @@ pub fn decide(policy: &Policy, request: &Request<'_>, now: Now) -> Decision {
         Some(uri) => {
             let target = Target::Resource(&uri);
             let other = as_written(policy, &Request { target, ..*request }, now);
-            match other {
-                Decision::Allow(_) => decision,
-                other => other,
+            match (decision, other) {
+                (Decision::Allow(one), Decision::Allow(other)) => one.alike(other),
+                // It asks a person, whichever way it is written.
+                (decision, Decision::Allow(_)) => decision,
+                (_, other) => other,
             }
         }
         None => decision,
@@ -177,6 +194,7 @@ impl Decision {
             Self::Ask(asking) => asking.rules().next(),
             Self::Deny(denial) => match &denial.reason {
                 Reason::Rule { name } | Reason::Scopes { name, .. } => Some(name),
+                Reason::Credentials { rules: [name, _] } | Reason::Lease { name, .. } => Some(name),
                 _ => None,
             },
         }
@@ -198,16 +216,44 @@ impl Decision {
 // === impl Grant ===
 
 impl Grant {
-    fn new(rule: &Rule, others: Box<[Arc<str>]>) -> Self {
+    fn new(rule: &Rule, lease: Lease, others: Box<[Arc<str>]>) -> Self {
         Self {
             rule: rule.name.shared(),
+            lease,
             others,
         }
+    }
+
+    /// One grant of two for the same thing under two names; which credential is meant must not depend on the name.
+    fn alike(self, other: Self) -> Decision {
+        if !self.lease.agrees(&other.lease) {
+            let mut rules = [self.rule, other.rule];
+            rules.sort_unstable();
+            return Decision::Deny(Denial::contradiction(rules, self.others));
+        }
+        let life = self.lease.life.into_iter().chain(other.lease.life).min();
+        let lease = Lease { life, ..self.lease };
+        Decision::Allow(Self { lease, ..self })
     }
 
     /// The rule that granted (by name the first, where several do).
     pub fn rule(&self) -> &Arc<str> {
         &self.rule
+    }
+
+    /// The credential the call goes out with, `none` for none at all; without a choice, the server's own.
+    pub fn credential(&self) -> Option<&Arc<str>> {
+        self.lease.credential.as_ref()
+    }
+
+    /// What it is asked for; without a choice, what the credential says. Safe to be sent as it is.
+    pub fn scope(&self) -> Option<&[String]> {
+        self.lease.scope.as_deref()
+    }
+
+    /// The longest it may live, in seconds.
+    pub fn life(&self) -> Option<u64> {
+        self.lease.life
     }
 }
 
@@ -257,6 +303,8 @@ impl Reason {
             Self::Scopes { .. } => "scopes",
             Self::Envelope => "envelope",
             Self::NoAllow => "no_allow",
+            Self::Credentials { .. } => "credentials",
+            Self::Lease { .. } => "lease",
             Self::Rule { .. } => "rule",
         }
     }

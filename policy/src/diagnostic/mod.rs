@@ -93,6 +93,8 @@ pub enum Code {
     WideEnvelope,
     /// A rule that narrows by an argument and so refuses calls without it, too.
     OptionalArgument,
+    /// Two allows that may meet in one call and name different credentials, or scopes that do not nest.
+    CredentialConflict,
 }
 
 /// A place and what to say about it.
@@ -176,6 +178,7 @@ impl Code {
             Self::Expired => "expired",
             Self::WideEnvelope => "wide-envelope",
             Self::OptionalArgument => "optional-argument",
+            Self::CredentialConflict => "credential-conflict",
         }
     }
 }

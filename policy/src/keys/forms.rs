@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::diagnostic::Code;
-use crate::model::{AgentName, Pattern, RuleName, SubjectPattern, UserPattern};
+use crate::lease::ScopeTemplate;
+use crate::model::{AgentName, Pattern, RuleName, SubjectPattern, UserPattern, well_formed};
 use crate::shape::{Fault, Form};
 
 /// A pattern over what can be called.
@@ -89,6 +90,42 @@ pub(super) const SCOPE: Form = Form {
             false => Err(Fault::new(
                 format!("`{}` is no OAuth scope", text.escape_debug()),
                 "write one scope a string, without spaces or quotes",
+            )),
+        }
+    },
+};
+
+/// A credential, or on purpose none.
+pub(super) const CREDENTIAL: Form = Form {
+    name: "the name of a credential, or \"none\"",
+    pattern: Some(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"),
+    check: |text| match well_formed(text) {
+        true => Ok(()),
+        false => Err(Fault::new(
+            format!("`{}` names no credential", text.escape_debug()),
+            "write the NAME of a `[credentials.NAME]`, or `none`",
+        )),
+    },
+};
+
+/// A scope a lease asks for.
+pub(super) const LEASE_SCOPE: Form = Form {
+    name: "a scope such as \"read\" or \"repo:{args.repo}\"",
+    pattern: Some(r"^[\x21\x23-\x5B\x5D-\x7E]+$"),
+    check: |text| ScopeTemplate::new(text).map(drop),
+};
+
+/// How long a lease lives.
+pub(super) const LIFE: Form = Form {
+    name: "a duration such as \"10m\"",
+    pattern: Some(r"^[0-9]+(s|m|h|d)$"),
+    check: |text| {
+        (DURATION.check)(text)?;
+        match text.ends_with("ms") {
+            false => Ok(()),
+            true => Err(Fault::new(
+                format!("`{}` is no whole number of seconds", text.escape_debug()),
+                "write seconds, minutes, hours or days: `90s`, `10m`, `1h`",
             )),
         }
     },

@@ -7,7 +7,10 @@ mod test;
 use crate::condition::argument::{ARGUMENT, PATH};
 use crate::condition::during::DURING;
 use crate::shape::{ANY, Choice, Key, Shape};
-use forms::{AGENTS as AGENT_NAMES, IDENTITY, SCOPE, SENTENCE, SUBJECT, TITLE, TOOLS, USERS};
+use forms::{
+    AGENTS as AGENT_NAMES, CREDENTIAL, IDENTITY, LEASE_SCOPE, LIFE, SCOPE, SENTENCE, SUBJECT,
+    TITLE, TOOLS, USERS,
+};
 
 pub use forms::{DURATION, PATTERN, duration};
 pub use server::SERVER;
@@ -68,7 +71,11 @@ pub const ENVELOPE: &[Key] = &[
         "The most agents there may be in a chain this agent is part of, itself counted.",
     )
     .default("1"),
-    Key::later("credential_ttl"),
+    Key::new(
+        "credential_ttl",
+        Shape::Text(LIFE),
+        "The longest life of a credential that is minted for its calls.",
+    ),
     Key::later("limit"),
 ];
 
@@ -192,9 +199,22 @@ pub const RULE: &[Key] = &[
         Shape::Table(DURING),
         "Days of the week and hours of the day in which the rule holds.",
     ),
+    Key::new(
+        "credential",
+        Shape::Text(CREDENTIAL),
+        "Of an allow: the credential its calls go out with in place of the server's; `none`: with none.",
+    ),
+    Key::new(
+        "scope",
+        Shape::OneOrMany(&Shape::Text(LEASE_SCOPE)),
+        "Of an allow: what the credential is asked for; `{args.PATH}`, `{agent}`, `{user}`, `{server}` stand for what the call brings.",
+    ),
+    Key::new(
+        "credential_ttl",
+        Shape::Text(LIFE),
+        "Of an allow: the longest life of a credential that is minted for its calls.",
+    ),
     Key::later("limit"),
-    Key::later("credential"),
-    Key::later("scope"),
 ];
 
 /// `after = { … }` of a rule.

@@ -4,6 +4,7 @@ mod approval;
 mod broad_allow;
 mod contradiction;
 mod cover;
+mod credentials;
 mod expired;
 mod no_expiry;
 mod no_owner;
@@ -57,6 +58,11 @@ pub const LINTS: &[Lint] = &[
         code: Code::Contradiction,
         docs: contradiction::DOCS,
         run: contradiction::run,
+    },
+    Lint {
+        code: Code::CredentialConflict,
+        docs: credentials::DOCS,
+        run: credentials::run,
     },
     Lint {
         code: Code::Expired,

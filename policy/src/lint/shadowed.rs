@@ -40,7 +40,10 @@ fn spare<'a>(allows: &Covers<'a>, rule: &'a Rule) -> Option<&'a Rule> {
         scopes.all(|scope| rule.requires.contains(scope))
     };
     let alike = |other: &Rule| covers(rule, other) && rule.requires == other.requires;
+    // It says with what its calls go out, and the other does not.
+    let says_more = |other: &&Rule| !rule.terms.is_empty() && rule.terms != other.terms;
     let covering = allows.of(rule).filter(asks_no_more);
+    let covering = covering.filter(|other| !says_more(other));
     let covering = covering.filter(|other| !alike(other) || other.name < rule.name);
     // What it tells callers may be why it is there.
     first(covering).filter(|other| rule.message.is_none() || rule.message == other.message)

@@ -35,6 +35,8 @@ pub struct Envelope {
     pub clearance: Label,
     /// The most agents in a chain it is part of, itself counted.
     pub hops: usize,
+    /// The longest life of a lease, in seconds.
+    pub life: Option<u64>,
 }
 
 /// An agent's `state`.

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use super::{Agent, AgentName, Label, Mode, Rule, Server, ServerName, Touched};
 use crate::compile::Index;
 use crate::condition::expression::Expression;
+use crate::diagnostic::Span;
+use crate::lease;
 
 /// Everything `decide` reads.
 #[derive(Debug, Clone, Default)]
@@ -82,6 +84,14 @@ impl Policy {
     /// Whether any rule is only counted.
     pub fn has_shadows(&self) -> bool {
         self.shadow.is_some()
+    }
+
+    /// The credentials rules name, each where it is written; whether there are such is not known here.
+    pub fn credentials(&self) -> impl Iterator<Item = (&str, Span)> {
+        self.rules.iter().filter_map(|rule| {
+            let name = rule.terms.credential.as_deref()?;
+            (name != lease::NONE).then(|| (name, rule.spans.of("credential")))
+        })
     }
 
     /// The rules in order of name.

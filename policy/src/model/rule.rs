@@ -7,6 +7,7 @@ use crate::condition::argument::Argument;
 use crate::condition::during::During;
 use crate::condition::expression::Expression;
 use crate::diagnostic::Span;
+use crate::lease::Terms;
 
 /// `[[rules]]`. What is `None` or empty holds of every call.
 #[derive(Debug, Clone)]
@@ -33,6 +34,8 @@ pub struct Rule {
     pub when: Option<Expression>,
     /// OAuth scopes the caller's token must hold for the rule to allow.
     pub requires: Vec<Box<str>>,
+    /// Of one that allows: with what the call goes out.
+    pub terms: Terms,
     /// What it says.
     pub verdict: Verdict,
     /// Told to the caller where the rule keeps a call from happening.

@@ -38,6 +38,10 @@ impl Issuer for Fixed {
         })
     }
 
+    fn lapses(&self) -> bool {
+        true
+    }
+
     fn revoke<'a>(&'a self, _handle: &'a Handle) -> BoxFuture<'a, Result<Taken, RevokeError>> {
         Box::pin(async { Ok(Taken::Lapses) })
     }

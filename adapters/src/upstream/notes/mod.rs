@@ -41,6 +41,10 @@ impl Upstream for Notes {
         let answer = self.answer(&exchange);
         Box::pin(async move { Ok(answer.into_response()) })
     }
+
+    fn alone(self: Arc<Self>) -> Arc<dyn Upstream> {
+        self
+    }
 }
 
 // === impl Notes ===

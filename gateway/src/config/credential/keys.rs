@@ -34,7 +34,7 @@ pub(in crate::config) const CREDENTIAL: &[Key] = &{
         Key::new(
             "scope",
             Shape::OneOrMany(&Shape::Text(SCOPE)),
-            "What a lease is asked for where no rule says it; `{args.NAME}` is an argument of the call.",
+            "The most a lease is asked for: what rules say must be among it, where `*` stands for anything; without `*` it is what is asked for where no rule says it.",
         ),
         Key::new(
             "outstanding",

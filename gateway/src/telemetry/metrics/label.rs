@@ -78,8 +78,23 @@ labels! {
     Flood = "flood",
     /// What happens could not be put on record.
     Audit = "audit",
+    /// No credential was to be had.
+    Credential = "credential",
     /// The server could not be reached, or gave no answer.
     Upstream = "upstream",
+}
+
+labels! {
+    /// How a lease ended.
+    Returned, "how":
+    /// Its issuer took it back.
+    Revoked = "revoked",
+    /// Its issuer knew it no longer.
+    Gone = "gone",
+    /// Nothing takes it back: it lapses by itself.
+    Lapses = "lapses",
+    /// Its issuer would not, or could not be asked, before it expired.
+    Irrevocable = "irrevocable",
 }
 
 labels! {

@@ -6,6 +6,7 @@
 mod cell;
 mod duration;
 mod label;
+mod lease;
 mod name;
 pub(super) mod otlp;
 mod process;
@@ -17,7 +18,8 @@ mod text;
 
 pub use cell::{Count, Each, Family, Gauge, Held};
 pub use duration::{Durations, Operation, Subject, Subjects, Target};
-pub use label::{Decided, Label, Log, Lost, Outcome, Refused, Reload, Shut, Way, Would};
+pub use label::{Decided, Label, Log, Lost, Outcome, Refused, Reload, Returned, Shut, Way, Would};
+pub use lease::Leases;
 pub(crate) use name::OTHER;
 pub use reading::{Kind, Point, Reading, Unit, Value};
 pub use server::{Health, Servers};
@@ -67,6 +69,8 @@ pub struct Metrics {
     pub sent: Durations,
     /// How the servers are.
     pub servers: Servers,
+    /// Credentials minted and taken back.
+    pub leases: Leases,
     /// Records of audit.
     pub audit: Audit,
     /// Spans and log lines on their way to a collector.
@@ -130,6 +134,7 @@ impl Default for Metrics {
             served: Durations::new(Side::Server),
             sent: Durations::new(Side::Client),
             servers: Servers::default(),
+            leases: Leases::default(),
             audit: Audit::default(),
             exported: Exported::default(),
         }
@@ -218,6 +223,7 @@ impl Metrics {
             self.sent.read(&self.subjects),
         ));
         all.extend(self.servers.read());
+        all.extend(self.leases.read());
         all.extend(self.audit.read());
         all.extend(self.exported.read());
         all.extend(process::read());

@@ -53,6 +53,10 @@ pub const SERVER: &str = "hopgate.server";
 pub const DECISION: &str = "hopgate.decision";
 /// The rule that decided.
 pub const RULE: &str = "hopgate.rule";
+/// The credential a call went out with, by its name.
+pub const CREDENTIAL: &str = "hopgate.credential";
+/// The lease a call went out with.
+pub const LEASE: &str = "hopgate.lease";
 /// The kind of refusal.
 pub const REFUSAL: &str = "hopgate.refusal";
 /// The highest label the task has touched.

@@ -5,7 +5,7 @@
 
 mod decimal;
 mod keys;
-mod path;
+pub(crate) mod path;
 mod read;
 mod test;
 #[cfg(test)]
@@ -60,6 +60,19 @@ impl Argument {
     /// As written.
     pub fn path(&self) -> &str {
         self.path.as_str()
+    }
+
+    /// Whether surely no call satisfies both: they speak of one value, and it cannot be both.
+    pub(crate) fn excludes(&self, other: &Self) -> bool {
+        let one = self.path == other.path && !self.path.segments().contains(&Segment::Each);
+        let absent = |one: &Self| one.presence == Presence::Absent;
+        let tests = || {
+            let others = &other.tests;
+            self.tests
+                .iter()
+                .flat_map(move |one| others.iter().map(move |other| (one, other)))
+        };
+        one && (absent(self) != absent(other) || tests().any(|(one, other)| one.excludes(other)))
     }
 
     /// Whether the arguments of a call are so.

@@ -1,5 +1,6 @@
 //! Where in the arguments a condition looks.
 
+use crate::json::Json;
 use crate::shape::Fault;
 
 /// The most bytes a path may have.
@@ -10,14 +11,14 @@ const DEEPEST: usize = 16;
 
 /// A path: `filter.repo` is the member `repo` of the member `filter` of the arguments.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Path {
+pub(crate) struct Path {
     text: Box<str>,
     segments: Box<[Segment]>,
 }
 
 /// One step.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Segment {
+pub(crate) enum Segment {
     /// The member of this name.
     Member(Box<str>),
     /// Every item of a list, or every member of an object.
@@ -28,7 +29,7 @@ pub(super) enum Segment {
 
 impl Path {
     /// Reads a path.
-    pub(super) fn new(text: &str) -> Result<Self, Fault> {
+    pub(crate) fn new(text: &str) -> Result<Self, Fault> {
         if text.len() > LONGEST {
             return Err(Fault::new(
                 format!("the path has more than {LONGEST} bytes"),
@@ -53,12 +54,23 @@ impl Path {
     }
 
     /// As written.
-    pub(super) fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.text
     }
 
+    /// The one value that is there. None where there is none, where the path may mean several, or where servers differ in
+    /// which member they read.
+    pub(crate) fn sole<'a>(&self, arguments: Json<'a>) -> Option<Json<'a>> {
+        self.segments.iter().try_fold(arguments, |json, segment| {
+            let Segment::Member(name) = segment else {
+                return None;
+            };
+            json.sole_member(name).ok().flatten()
+        })
+    }
+
     /// Its steps, from the root.
-    pub(super) fn segments(&self) -> &[Segment] {
+    pub(crate) fn segments(&self) -> &[Segment] {
         &self.segments
     }
 }

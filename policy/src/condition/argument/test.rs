@@ -48,6 +48,35 @@ pub(super) enum Scalar<'a> {
 // === impl Test ===
 
 impl Test {
+    /// Whether surely no value passes both.
+    pub(super) fn excludes(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::OneOf(one), Self::OneOf(other)) => one.iter().all(|one| !other.contains(one)),
+            (
+                Self::Range { min, max },
+                Self::Range {
+                    min: least,
+                    max: most,
+                },
+            ) => {
+                let above = |min: &Option<Decimal<'_>>, max: &Option<Decimal<'_>>| {
+                    min.as_ref()
+                        .zip(max.as_ref())
+                        .is_some_and(|(min, max)| min > max)
+                };
+                above(min, most) || above(least, max)
+            }
+            (Self::Like(patterns), Self::OneOf(values))
+            | (Self::OneOf(values), Self::Like(patterns)) => {
+                values.iter().all(|value| match value {
+                    Scalar::Text(text) => patterns.iter().all(|one| !one.matches(text)),
+                    Scalar::Number(_) | Scalar::Bool(_) => true,
+                })
+            }
+            _ => false,
+        }
+    }
+
     /// Whether a value passes.
     pub(super) fn truth(&self, json: Json<'_>) -> Truth {
         match self {

@@ -133,6 +133,7 @@ async fn what_asks_for_nothing_is_accepted_and_what_is_no_json_or_verb_is_not() 
         method: Verb::POST,
         headers: HeaderMap::new(),
         body: Bytes::from_static(b"{"),
+        carried: None,
     };
     assert_eq!(
         refusal(notes.exchange(exchange).await.unwrap()).await,

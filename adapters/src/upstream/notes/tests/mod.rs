@@ -35,6 +35,7 @@ async fn send(
             method,
             headers,
             body,
+            carried: None,
         })
         .await
         .unwrap()
