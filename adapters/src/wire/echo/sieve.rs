@@ -24,12 +24,12 @@ impl Sieve {
         }
     }
 
-    /// Takes the next chunk and puts what may leave into `out`. Nothing is copied where nothing was held.
+    /// Takes the next chunk; what may leave. Nothing is copied where nothing was held.
     ///
     /// # Errors
     ///
     /// [`Found`]; the stream must end then, and what is held is dropped.
-    pub fn push(&mut self, chunk: Bytes, out: &mut Vec<Bytes>) -> Result<(), Found> {
+    pub fn push(&mut self, chunk: Bytes) -> Result<Bytes, Found> {
         let held = std::mem::take(&mut self.held);
         let mut text = if held.is_empty() {
             chunk
@@ -40,10 +40,7 @@ impl Sieve {
             joined.freeze()
         };
         self.held = text.split_off(self.patterns.clear(&text)?);
-        if !text.is_empty() {
-            out.push(text);
-        }
-        Ok(())
+        Ok(text)
     }
 
     /// The end of the stream: what is held was the beginning of nothing.
