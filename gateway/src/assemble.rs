@@ -203,6 +203,8 @@ fn snapshot(
         let server = server(&config, (name, settings), before, healths)?;
         servers.insert(Arc::clone(name), server);
     }
+    let credentials = credentials::sources(&config, &keys, before)?;
+    let published = credentials::published(&keys, &credentials);
     let bounds = &config.gateway.bounds;
     let scan_bounds = Bounds {
         depth: bounds.depth,
@@ -212,7 +214,8 @@ fn snapshot(
     Ok(Snapshot {
         edge,
         servers,
-        credentials: credentials::sources(&config, before)?,
+        credentials,
+        published,
         registry: Registry::of(&config),
         sources,
         epoch: EPOCH.fetch_add(1, Ordering::Relaxed),

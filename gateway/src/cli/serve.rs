@@ -108,6 +108,7 @@ where
     if let Err(why) = telemetry::log::start(config.log.json, level, outlets.lines.as_ref()) {
         return fail(why);
     }
+    super::memory::close();
     let runtime = match super::runtime() {
         Ok(runtime) => runtime,
         Err(why) => return fail(why),

@@ -1,10 +1,12 @@
 //! Signatures by the gateway's own keys: the first of the ring signs, all verify, and all are published.
 
 use super::seal::KeyRing;
+use adapters::credential::SigningKey;
 use aws_lc_rs::signature::{ED25519, KeyPair as _, UnparsedPublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 impl KeyRing {
     /// A compact JWS over these claims, of this type.
@@ -65,6 +67,17 @@ impl KeyRing {
     pub(crate) fn public(&self) -> impl Iterator<Item = (&str, &[u8])> {
         let keys = self.keys.iter();
         keys.map(|key| (key.id.as_str(), key.signer.public_key().as_ref()))
+    }
+
+    /// The same keys, for tokens that others than the gateway take: there they go by their thumbprints.
+    ///
+    /// # Errors
+    ///
+    /// A key that cannot be used so.
+    pub(crate) fn signing_keys(&self) -> Result<Vec<Arc<SigningKey>>, String> {
+        let keys = self.keys.iter();
+        keys.map(|key| SigningKey::ed25519(Arc::clone(&key.signer)).map(Arc::new))
+            .collect()
     }
 
     /// The public keys, as others fetch them (RFC 7517, RFC 8037).

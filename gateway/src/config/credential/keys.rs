@@ -1,6 +1,6 @@
 //! The keys of `[credentials.NAME]`, and which of them belong to which kind.
 
-use super::{INJECT, fixed};
+use super::{INJECT, fixed, mint, oauth};
 use crate::config::form::SCOPE;
 use crate::config::keys::{DURATION_KEY, FILES, NETWORKS, PAIR};
 use policy::shape::{Choice, Key, Shape};
@@ -8,10 +8,17 @@ use policy::shape::{Choice, Key, Shape};
 /// `[credentials.NAME]`.
 pub(in crate::config) const CREDENTIAL: &[Key] = &{
     let [from, fields] = fixed::KEYS;
+    let [issuer, audience, subject, claims, key, alg] = mint::KEYS;
+    let [token, revocation, client, subject_token, actor, id_jag] = oauth::KEYS;
     [
         Key::new(
             "kind",
-            Shape::Choice(&[Choice::new("static")]),
+            Shape::Choice(&[
+                Choice::new("exchange"),
+                Choice::new("mint"),
+                Choice::new("oauth"),
+                Choice::new("static"),
+            ]),
             "Who issues it.",
         )
         .required(),
@@ -60,11 +67,39 @@ pub(in crate::config) const CREDENTIAL: &[Key] = &{
         .default("[]"),
         from,
         fields,
+        issuer,
+        audience,
+        subject,
+        claims,
+        key,
+        alg,
+        token,
+        revocation,
+        client,
+        subject_token,
+        actor,
+        id_jag,
     ]
 };
 
 /// Keys of every kind.
 const COMMON: [&str; 6] = ["kind", "inject", "per", "ttl", "scope", "outstanding"];
+/// Keys of kinds that ask an authorization server.
+const AUTHORIZATION_SERVER: [&str; 4] = [
+    "issuer",
+    "token_endpoint",
+    "revocation_endpoint",
+    "audience",
+];
+const EXCHANGE: [&str; 7] = [
+    "issuer",
+    "token_endpoint",
+    "revocation_endpoint",
+    "audience",
+    "subject_token",
+    "actor",
+    "id_jag",
+];
 /// Keys of kinds whose issuer is called.
 const CALLED: [&str; 3] = ["ca", "client_cert", "allow_private"];
 
@@ -81,6 +116,13 @@ pub(in crate::config) struct OfKind {
 /// What belongs to a kind.
 pub(in crate::config) fn of_kind(kind: &str) -> OfKind {
     let (needed, more, called): (&[_], &[_], _) = match kind {
+        "mint" => (
+            &[],
+            &["issuer", "audience", "subject", "claims", "key", "alg"],
+            false,
+        ),
+        "oauth" => (&["client"], &AUTHORIZATION_SERVER, true),
+        "exchange" => (&["client"], &EXCHANGE, true),
         "static" => (&[], &["from", "fields"], false),
         _ => (&[], &[], true),
     };

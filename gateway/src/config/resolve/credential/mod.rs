@@ -2,6 +2,8 @@
 
 mod fixed;
 mod inject;
+mod mint;
+mod oauth;
 
 use super::Resolver;
 use super::values::{networks, texts};
@@ -89,6 +91,9 @@ impl Resolver<'_> {
             allow_private: networks(table.items("allow_private")),
         };
         let kind = match kind {
+            "exchange" => Kind::Exchange(Box::new(self.exchange(entry, table)?)),
+            "mint" => Kind::Mint(self.mint(table)?),
+            "oauth" => Kind::OAuth(self.oauth(entry, table)?),
             "static" => Kind::Fixed(self.fixed((name, entry), table)?),
             _ => return None,
         };
