@@ -75,9 +75,10 @@ pub fn house(
     tasks.review(&first);
     let ledger = records::ledger(&first, (&metrics, &tracer))?;
     let ledger = Arc::new(ledger);
-    let journal = store(&first.config, "leases.redb")?;
-    let books = (Arc::clone(&ledger), Arc::clone(&metrics));
-    let leases = Arc::clone(leases.get_or_init(|| Leases::open(journal, &first, books)));
+    let (journal, left) = store(&first.config, "leases.redb")?;
+    let own = || Leases::new(journal, Arc::clone(&ledger), Arc::clone(&metrics));
+    let leases = Arc::clone(leases.get_or_init(|| Arc::new(own())));
+    leases.recover(&left, &first);
     let (file, counted) = (file.to_owned(), Arc::clone(&metrics));
     let live = Arc::new(Live::new(
         first,
@@ -203,6 +204,8 @@ fn snapshot(
         let server = server(&config, (name, settings), before, healths)?;
         servers.insert(Arc::clone(name), server);
     }
+    let credentials = credentials::sources(&config, &keys, before)?;
+    let published = credentials::published(&keys, &credentials);
     let bounds = &config.gateway.bounds;
     let scan_bounds = Bounds {
         depth: bounds.depth,
@@ -212,7 +215,8 @@ fn snapshot(
     Ok(Snapshot {
         edge,
         servers,
-        credentials: credentials::sources(&config, before)?,
+        credentials,
+        published,
         registry: Registry::of(&config),
         sources,
         epoch: EPOCH.fetch_add(1, Ordering::Relaxed),

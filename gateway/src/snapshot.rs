@@ -27,6 +27,8 @@ pub struct Snapshot {
     pub(crate) servers: HashMap<Arc<str>, Arc<Server>>,
     /// What calls can go out with.
     pub(crate) credentials: HashMap<Arc<str>, Arc<Source>>,
+    /// The public keys of what it signs, as others fetch them.
+    pub(crate) published: serde_json::Value,
     /// Who is registered.
     pub(crate) registry: Registry,
     /// What verifies proofs.

@@ -7,6 +7,7 @@ mod batch;
 mod cancel;
 mod check_cli;
 mod cors;
+mod credentials;
 mod drain;
 mod era;
 mod harness;

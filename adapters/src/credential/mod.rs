@@ -3,11 +3,19 @@
 //! An issuer keeps no account of what it has minted: whoever orders writes down the order and its root before, and the
 //! handle after, and asks for the revocation of each. What a crash leaves between the two is found again by `recover`.
 
+pub mod exchange;
 pub mod fixed;
+pub mod mint;
+pub mod oauth;
+pub mod postgres;
+mod signing;
 pub mod vault;
+
+pub use signing::SigningKey;
 
 use crate::secret::Secret;
 pub use crate::upstream::BoxFuture;
+use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
@@ -93,6 +101,9 @@ pub enum IssueError {
     /// The backend, or the configuration, says no: asking again is of no use.
     #[error("{0}")]
     Refused(String),
+    /// It may work later, and nothing was minted: the backend was not reached, or says so itself.
+    #[error("{0}")]
+    Unavailable(String),
     /// It may work later.
     #[error("{0}")]
     Failed(String),
@@ -162,6 +173,11 @@ pub trait Issuer: Send + Sync + std::fmt::Debug {
         label: &'a str,
         root: Option<&'a Handle>,
     ) -> BoxFuture<'a, Result<Taken, RevokeError>>;
+
+    /// The public keys by which servers verify what it mints, as JWKs.
+    fn public_keys(&self) -> Vec<Map<String, Value>> {
+        Vec::new()
+    }
 
     /// Whether what it gives can never be taken back: then nothing need be written down for that.
     fn lapses(&self) -> bool {

@@ -4,20 +4,17 @@
 //! however often; until then it is unknown at once, so there is nothing to remember about keys that do not exist.
 
 use super::jwt::{Algorithm, Key, KeySet};
-use crate::egress::{Fetcher, Identity, embedded, is_public};
-use crate::wire;
-use crate::wire::scan::Bounds;
+use super::metadata::{Issuer, Metadata};
+use crate::egress::{Fetcher, Identity};
 use arc_swap::ArcSwapOption;
 use aws_lc_rs::digest::{SHA256, digest};
 use ipnet::IpNet;
-use serde_json::Value;
-use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
-use url::{Host, Url};
+use url::Url;
 
 /// Where the keys of an issuer are.
 #[derive(Debug, Clone)]
@@ -44,6 +41,7 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct KeySource {
     settings: Settings,
+    issuer: Issuer,
     fetcher: Fetcher,
     kept: ArcSwapOption<Kept>,
     generation: AtomicU64,
@@ -84,12 +82,6 @@ struct Tries {
 
 /// The largest document an issuer may publish.
 const DOCUMENT_MOST: usize = 256 * 1024;
-/// Metadata is flat.
-const BOUNDS: Bounds = Bounds {
-    depth: 16,
-    members: 10_000,
-    number: 64,
-};
 /// How long one document may take.
 const DEADLINE: Duration = Duration::from_secs(5);
 /// How long a caller waits for the first keys.
@@ -115,8 +107,14 @@ impl KeySource {
             (&settings.roots, settings.identity.as_ref()),
             (DEADLINE, DOCUMENT_MOST),
         )?;
+        let issuer = Issuer {
+            url: settings.issuer.clone(),
+            text: settings.issuer_text.clone(),
+            allow_private: settings.allow_private.clone(),
+        };
         Ok(Arc::new(Self {
             settings,
+            issuer,
             fetcher,
             kept: ArcSwapOption::empty(),
             generation: AtomicU64::default(),
@@ -263,56 +261,11 @@ impl KeySource {
         Ok((set, print))
     }
 
-    /// Where the issuer's own metadata says its keys are. A place that answers with something else is passed over: many
-    /// servers answer everything with a page.
+    /// Where the issuer's own metadata says its keys are.
     async fn discover(&self) -> Result<Url, String> {
-        let mut why = Vec::new();
-        for place in places(&self.settings.issuer) {
-            let document = self.fetcher.get(&place).await;
-            match document
-                .map_err(|why| why.to_string())
-                .and_then(|document| self.read(&document))
-            {
-                Ok(url) => return Ok(url),
-                Err(fault) => why.push(format!("{}: {fault}", place.path())),
-            }
-        }
-        Err(format!("its metadata: {}", why.join("; ")))
-    }
-
-    fn read(&self, document: &[u8]) -> Result<Url, String> {
-        wire::sound(document, &BOUNDS).map_err(|_| "is no sound JSON".to_owned())?;
-        let document: Value =
-            serde_json::from_slice(document).map_err(|_| "is no JSON".to_owned())?;
-        let text = |name: &str| document.get(name).and_then(Value::as_str);
-        if text("issuer") != Some(&self.settings.issuer_text) {
-            return Err("names another issuer".to_owned());
-        }
-        let url = text("jwks_uri").and_then(|text| Url::parse(text).ok());
-        let url = url.ok_or_else(|| "does not say where its keys are".to_owned())?;
-        if !self.may_lead_to(&url) {
-            return Err("leads to an address it may not lead to".to_owned());
-        }
-        Ok(url)
-    }
-
-    /// A URL that an operator wrote allows its own address to be dialled; one that an issuer wrote does not. Names
-    /// other than `localhost` are judged when they are resolved.
-    fn may_lead_to(&self, url: &Url) -> bool {
-        let issuer = &self.settings.issuer;
-        if url.scheme() != "https" && url.scheme() != issuer.scheme() {
-            return false;
-        }
-        let address = match url.host() {
-            host if host == issuer.host() => return true,
-            Some(Host::Domain("localhost")) => Ipv4Addr::LOCALHOST.into(),
-            Some(Host::Domain(_)) => return true,
-            Some(Host::Ipv4(address)) => IpAddr::V4(address),
-            Some(Host::Ipv6(address)) => embedded(address).map_or(address.into(), IpAddr::V4),
-            None => return false,
-        };
-        let listed = |range: &IpNet| range.contains(&address);
-        is_public(address) || self.settings.allow_private.iter().any(listed)
+        let missing = || "does not say where its keys are".to_owned();
+        let keys = |about: &Metadata<'_>| about.url("jwks_uri")?.ok_or_else(missing);
+        self.issuer.discover(&self.fetcher, keys).await
     }
 
     fn tries(&self) -> MutexGuard<'_, Tries> {
@@ -354,22 +307,4 @@ fn back_off(failures: u32) -> Duration {
         0 => Duration::ZERO,
         _ => Duration::from_secs(1 << (failures - 1).min(5)).min(BACK_OFF_MOST),
     }
-}
-
-/// Where an issuer's metadata may be: RFC 8414 puts the well-known part before its path, OpenID Connect after it.
-fn places(issuer: &Url) -> Vec<Url> {
-    let path = issuer.path().trim_end_matches('/').to_owned();
-    let mut paths = vec![
-        format!("/.well-known/oauth-authorization-server{path}"),
-        format!("/.well-known/openid-configuration{path}"),
-    ];
-    if !path.is_empty() {
-        paths.push(format!("{path}/.well-known/openid-configuration"));
-    }
-    let place = |path: &String| {
-        let mut url = issuer.clone();
-        url.set_path(path);
-        url
-    };
-    paths.iter().map(place).collect()
 }

@@ -3,4 +3,5 @@
 pub mod dpop;
 pub mod jwks;
 pub mod jwt;
+pub(crate) mod metadata;
 pub mod spiffe;

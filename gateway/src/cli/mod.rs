@@ -9,6 +9,7 @@ mod demo;
 mod explain;
 mod key;
 mod leases;
+mod memory;
 mod operator;
 mod recorded;
 mod replay;

@@ -14,9 +14,10 @@ mod resolve;
 mod telemetry;
 
 pub use audit::{Arguments, Audit, Durability};
+pub use credential::{Actor, ClientProof, Exchange, IdJag, OAuth, Place, Registration};
 pub use credential::{
-    Choice, Credential, Fixed, Inject, Kind, Part, Per, Reach, SecretFrom, Template, Vault,
-    VaultLogin, Where,
+    Choice, Credential, Fixed, Inject, Kind, Mint, Part, Per, Postgres, Reach, SecretFrom,
+    Template, Vault, VaultLogin, Where,
 };
 pub(crate) use file::read as read_file;
 pub(crate) use form::duration;

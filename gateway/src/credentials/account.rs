@@ -2,9 +2,10 @@
 //! revoked.
 
 use super::entry::Entry;
+use super::lease::Lease;
 use dashmap::DashMap;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use uuid::Uuid;
 
 /// How a lease stands.
@@ -28,12 +29,16 @@ pub(crate) struct Account {
     until: AtomicU64,
     standing: AtomicU8,
     trouble: Mutex<Option<String>>,
+    /// The lease itself, once it is one.
+    lease: OnceLock<Weak<Lease>>,
 }
 
 /// The accounts of all leases that may be good.
 #[derive(Debug, Default)]
 pub(crate) struct Book {
     accounts: DashMap<Uuid, Arc<Account>>,
+    /// How many leases of a credential should be revoked and are not, for some reason.
+    astray: DashMap<Arc<str>, usize>,
 }
 
 /// What is shown of an account.
@@ -66,6 +71,7 @@ impl Book {
             until: AtomicU64::new(entry.until),
             standing: AtomicU8::new(standing as u8),
             trouble: Mutex::default(),
+            lease: OnceLock::new(),
             entry: Mutex::new(entry),
         });
         self.accounts.insert(account.id, Arc::clone(&account));
@@ -74,7 +80,30 @@ impl Book {
 
     /// Closes an account: the lease is not good any more.
     pub(super) fn close(&self, id: Uuid) {
-        self.accounts.remove(&id);
+        let Some((_, account)) = self.accounts.remove(&id) else {
+            return;
+        };
+        if account.trouble().is_some() {
+            let credential = account.entry().credential;
+            self.astray.remove_if_mut(&credential, |_, many| {
+                *many = many.saturating_sub(1);
+                *many == 0
+            });
+        }
+    }
+
+    /// A lease should be revoked and is not.
+    pub(super) fn trouble(&self, account: &Account, why: String) {
+        if account.trouble_with(why) {
+            *self.astray.entry(account.entry().credential).or_default() += 1;
+        }
+    }
+
+    /// Leases that serve calls.
+    pub(super) fn live(&self) -> Vec<Arc<Lease>> {
+        let live = self.accounts.iter();
+        let live = live.filter(|one| one.standing() == Standing::Live);
+        live.filter_map(|one| one.lease.get()?.upgrade()).collect()
     }
 
     /// Whether a lease may still be good.
@@ -102,13 +131,7 @@ impl Book {
 
     /// How many leases of a credential should be revoked and are not, for some reason.
     pub(super) fn out_of_reach(&self, credential: &str) -> usize {
-        let astray = |account: &Account| {
-            account.trouble().is_some() && *account.entry().credential == *credential
-        };
-        self.accounts
-            .iter()
-            .filter(|one| astray(one.value()))
-            .count()
+        self.astray.get(credential).map_or(0, |many| *many)
     }
 
     /// All of them, the oldest first.
@@ -163,9 +186,17 @@ impl Account {
             .clone()
     }
 
-    /// It should be revoked and is not.
-    pub(super) fn trouble_with(&self, why: String) {
-        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+    /// It should be revoked and is not; whether that is new.
+    fn trouble_with(&self, why: String) -> bool {
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        trouble.replace(why).is_none()
+    }
+
+    /// It has become this lease.
+    pub(super) fn become_lease(&self, lease: &Arc<Lease>) {
+        // An account is of one lease.
+        let _ = self.lease.set(Arc::downgrade(lease));
+        self.stand(Standing::Live);
     }
 
     /// As the journal keeps it.

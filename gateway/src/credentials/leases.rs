@@ -55,18 +55,25 @@ const CLOSE: Duration = Duration::from_secs(10);
 // === impl Leases ===
 
 impl Leases {
-    /// No leases but those the process before this one has left: they are taken back from now on. Needs a tokio runtime.
-    pub(crate) fn open(
-        (journal, left): (Durable, Vec<state::Entry>),
-        snapshot: &Snapshot,
-        (ledger, metrics): (Arc<Ledger>, Arc<Metrics>),
-    ) -> Arc<Self> {
-        let supervisor = Arc::new(Supervisor::new(journal, ledger, metrics));
-        for (id, entry) in &left {
+    /// No leases yet. Needs a tokio runtime.
+    pub(crate) fn new(journal: Durable, ledger: Arc<Ledger>, metrics: Arc<Metrics>) -> Self {
+        Self {
+            slots: DashMap::new(),
+            tasks: DashMap::new(),
+            supervisor: Arc::new(Supervisor::new(journal, ledger, metrics)),
+            sources: Mutex::default(),
+            closing: AtomicBool::new(false),
+        }
+    }
+
+    /// Takes back from now on what the process before this one has left.
+    pub(crate) fn recover(&self, left: &[state::Entry], snapshot: &Snapshot) {
+        self.follow(snapshot);
+        for (id, entry) in left {
             match Entry::read(entry) {
                 Some(entry) => {
                     let source = snapshot.credentials.get(&entry.credential).cloned();
-                    supervisor.recover(entry, source, &snapshot.keys);
+                    self.supervisor.recover(entry, source, &snapshot.keys);
                 }
                 None => {
                     let id = Uuid::from_slice(id).unwrap_or_default();
@@ -74,15 +81,6 @@ impl Leases {
                 }
             }
         }
-        let leases = Self {
-            slots: DashMap::new(),
-            tasks: DashMap::new(),
-            supervisor,
-            sources: Mutex::default(),
-            closing: AtomicBool::new(false),
-        };
-        leases.follow(snapshot);
-        Arc::new(leases)
     }
 
     /// The lease a call goes out with.
@@ -153,14 +151,12 @@ impl Leases {
     /// Ends what has expired, and measures.
     pub(crate) fn sweep(&self) {
         let now = now();
-        self.slots.retain(|_, slot| match slot.current() {
-            Some(lease) if !lease.is_good(now) => {
-                slot.close(Cause::Expired);
-                false
-            }
-            _ => true,
-        });
         self.supervisor.sweep(now);
+        self.slots.retain(|_, slot| {
+            slot.expire(now);
+            // Whoever is about to use it has it in hand: it is handed out under the lock that is held here.
+            !slot.is_empty() || Arc::strong_count(slot) > 1
+        });
         let book = &self.supervisor.book;
         let leases = &self.supervisor.metrics.leases;
         for (gauge, standing) in [
@@ -184,12 +180,12 @@ impl Leases {
             Whose::Lease(id) => lease.account.id() == *id,
             Whose::Agent(agent) => *lease.account.entry().agent == **agent,
         };
-        let live = self.slots.iter().filter_map(|slot| slot.current());
-        let meant: Vec<Arc<Lease>> = live.filter(|lease| meant(lease)).collect();
-        for lease in &meant {
+        let mut live = self.supervisor.book.live();
+        live.retain(|lease| meant(lease));
+        for lease in &live {
             lease.end(Cause::Operator);
         }
-        meant.len()
+        live.len()
     }
 
     /// How many leases of the last run nobody has tried to revoke yet.
@@ -257,19 +253,20 @@ impl Leases {
             if let Some(held) = slot.take(now()) {
                 return Ok(held);
             }
-            if slot.is_closed() {
+            if slot.is_over() {
                 return Err(over());
             }
             if let Some(why) = slot.failure() {
                 return Err(why.refusal());
             }
-            let minting = tokio::spawn(Self::mint_into(
+            let minting = self.supervisor.mind(Self::mint_into(
                 Arc::clone(&self.supervisor),
                 (Arc::clone(slot), flight),
                 Arc::clone(wanted),
             ));
             match minting.await {
-                Ok(Ok(())) => {}
+                Ok(Ok(Some(held))) if !slot.is_over() => return Ok(held),
+                Ok(Ok(_)) => {}
                 Ok(Err(why)) => return Err(why.refusal()),
                 Err(_) => return Err(Refusal::uncredentialed("the mint was cut off")),
             }
@@ -280,11 +277,12 @@ impl Leases {
         supervisor: Arc<Supervisor>,
         (slot, _flight): (Arc<Slot>, OwnedMutexGuard<()>),
         wanted: Arc<Wanted>,
-    ) -> Result<(), Why> {
+    ) -> Result<Option<Use>, Why> {
         match mint(&supervisor, &wanted).await {
             Ok(lease) => {
+                let held = lease.take();
                 slot.put(lease);
-                Ok(())
+                Ok(held)
             }
             Err(why) => {
                 slot.failed(why.clone());
@@ -300,7 +298,7 @@ impl Leases {
         }
         let supervisor = Arc::clone(&self.supervisor);
         // Where its call has gone, the only use is dropped with it, and so is the lease.
-        let minting = tokio::spawn(async move {
+        let minting = self.supervisor.mind(async move {
             let lease = mint(&supervisor, &wanted).await?;
             let held = lease.take_alone();
             match wanted.task.over().is_cancelled() {
@@ -328,7 +326,8 @@ impl Leases {
             return;
         }
         let (supervisor, slot) = (Arc::clone(&self.supervisor), Arc::clone(slot));
-        tokio::spawn(async move {
+        let minded = Arc::clone(&supervisor);
+        let _detached = minded.mind(async move {
             if lease.renewable.load(Ordering::Relaxed) && renew(&supervisor, &lease, &wanted).await
             {
                 return;
@@ -364,7 +363,7 @@ async fn renew(supervisor: &Arc<Supervisor>, lease: &Lease, wanted: &Wanted) -> 
             lease.renewable.store(false, Ordering::Relaxed);
             false
         }
-        Err(IssueError::Failed(_)) => false,
+        Err(IssueError::Unavailable(_) | IssueError::Failed(_)) => false,
     }
 }
 

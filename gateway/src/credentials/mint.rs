@@ -94,7 +94,7 @@ fn entry(wanted: &Wanted) -> Entry {
 fn why(error: IssueError) -> Why {
     match error {
         IssueError::Refused(text) => Why::lasting(text),
-        IssueError::Failed(text) => Why::passing(text),
+        IssueError::Unavailable(text) | IssueError::Failed(text) => Why::passing(text),
     }
 }
 
@@ -165,14 +165,15 @@ impl Attempt<'_> {
         };
         Step::Kept.done();
         self.supervisor.metrics.leases.minted.add(1);
-        self.account.stand(Standing::Live);
-        Ok(Arc::new(Lease::new(
+        let lease = Arc::new(Lease::new(
             (Arc::clone(&self.account), Arc::clone(&self.wanted.source)),
             handle,
             ready,
             (minted.renewable, (granted.as_secs() / 4).clamp(1, 60)),
             Arc::clone(self.supervisor),
-        )))
+        ));
+        self.account.become_lease(&lease);
+        Ok(lease)
     }
 
     async fn write(&self, entry: &Entry, minted: &Minted) -> Result<(), Why> {
@@ -209,17 +210,12 @@ impl Attempt<'_> {
     async fn lost(&self, entry: &Entry, error: IssueError) -> Why {
         match error {
             IssueError::Refused(text) => {
-                // Whether or not it can be put on record: nothing was minted.
-                let told = self
-                    .supervisor
-                    .ledger
-                    .write(secret::unminted(entry, &text))
-                    .await;
-                if told.is_err() {
-                    tracing::error!(lease = %entry.id.simple(), "a mint that was refused is not on record");
-                }
-                self.forget(entry);
+                self.unminted(entry, &text).await;
                 Why::lasting(text)
+            }
+            IssueError::Unavailable(text) => {
+                self.unminted(entry, &text).await;
+                Why::passing(text)
             }
             IssueError::Failed(text) => {
                 let (account, source) =
@@ -229,6 +225,15 @@ impl Attempt<'_> {
                 Why::passing(text)
             }
         }
+    }
+
+    /// Nothing was minted, whether or not that can be put on record.
+    async fn unminted(&self, entry: &Entry, why: &str) {
+        let lines = secret::unminted(entry, why);
+        if self.supervisor.ledger.write(lines).await.is_err() {
+            tracing::error!(lease = %entry.id.simple(), "a mint that gave nothing is not on record");
+        }
+        self.forget(entry);
     }
 
     fn forget(&self, entry: &Entry) {

@@ -4,8 +4,7 @@ use super::lease::{Lease, Use};
 use super::supervisor::Cause;
 use crate::pipeline::Refusal;
 use arc_swap::ArcSwapOption;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Mutex as Flight, OwnedMutexGuard};
 use tokio::time::Instant;
@@ -16,7 +15,7 @@ pub(super) struct Slot {
     current: ArcSwapOption<Lease>,
     /// Held by who mints or prolongs.
     flight: Arc<Flight<()>>,
-    closed: AtomicBool,
+    closed: OnceLock<Cause>,
     failure: Mutex<Option<Failure>>,
 }
 
@@ -67,9 +66,25 @@ impl Slot {
         Arc::clone(&self.flight).try_lock_owned().ok()
     }
 
-    /// Whether nothing will be here any more.
-    pub(super) fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::SeqCst)
+    /// Whether nobody may have anything from here any more.
+    pub(super) fn is_over(&self) -> bool {
+        let closed = self.closed.get();
+        closed.is_some_and(|cause| *cause != Cause::Configuration)
+    }
+
+    /// Whether there is nothing here, and nothing on its way.
+    pub(super) fn is_empty(&self) -> bool {
+        self.current.load().is_none()
+    }
+
+    /// Lets go of a lease whose time is over.
+    pub(super) fn expire(&self, now: u64) {
+        let current = self.current.load();
+        if current.as_ref().is_some_and(|lease| !lease.is_good(now)) {
+            // Another may have come meanwhile; it stays.
+            let before = self.current.compare_and_swap(&current, None);
+            drop(before);
+        }
     }
 
     /// Puts a new lease here; the one before serves no new calls. In a place that was closed meanwhile it ends at once.
@@ -78,14 +93,14 @@ impl Slot {
         if let Some(before) = self.current.swap(Some(lease)) {
             before.retire();
         }
-        if self.is_closed() {
-            self.empty(Cause::Task);
+        if let Some(cause) = self.closed.get() {
+            self.empty(*cause);
         }
     }
 
     /// Nothing will be here any more, and what is ends.
     pub(super) fn close(&self, cause: Cause) {
-        self.closed.store(true, Ordering::SeqCst);
+        let cause = *self.closed.get_or_init(|| cause);
         self.empty(cause);
     }
 
@@ -109,8 +124,11 @@ impl Slot {
     }
 
     fn empty(&self, cause: Cause) {
-        if let Some(lease) = self.current.swap(None) {
-            lease.end(cause);
+        match self.current.swap(None) {
+            // Calls that began under the former configuration end under it.
+            Some(lease) if cause == Cause::Configuration => lease.retire(),
+            Some(lease) => lease.end(cause),
+            None => {}
         }
     }
 }

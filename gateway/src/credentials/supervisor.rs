@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::runtime;
 use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::TaskTracker;
 
@@ -172,6 +173,14 @@ impl Supervisor {
         self.begin(account, source, what, Cause::Crashed);
     }
 
+    /// Has something done that is waited for at the end.
+    pub(super) fn mind<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        self.jobs.spawn_on(work, &self.runtime)
+    }
+
     /// How many leases of the last run nobody has tried to revoke yet.
     pub(crate) fn untried(&self) -> usize {
         self.untried.load(Ordering::Relaxed)
@@ -184,8 +193,13 @@ impl Supervisor {
         settled & self.journal.settled().await.is_ok()
     }
 
-    /// Forgets leases that nothing took back and whose time is over.
+    /// Ends leases whose time is over, and forgets those that nothing took back.
     pub(super) fn sweep(&self, now: u64) {
+        for lease in self.book.live() {
+            if !lease.is_good(now) {
+                lease.end(Cause::Expired);
+            }
+        }
         for id in self.book.over(now) {
             self.journal.remove(id.as_bytes());
             self.book.close(id);
@@ -232,7 +246,7 @@ impl Supervisor {
                         return self.astray(&job.account, job.cause, &why).await;
                     }
                     tracing::warn!(lease = %job.account.id().simple(), credential = %job.source.name, "a lease is not revoked yet: {why}");
-                    job.account.trouble_with(why);
+                    self.book.trouble(&job.account, why);
                     sleep(jittered(pause)).await;
                     pause = (pause * 2).min(LONGEST);
                 }
@@ -277,7 +291,7 @@ impl Supervisor {
             lease = %entry.id.simple(), credential = %entry.credential, agent = %entry.agent, until = entry.until,
             "a lease cannot be revoked: {why}"
         );
-        account.trouble_with(why.to_owned());
+        self.book.trouble(account, why.to_owned());
         account.stand(Standing::Irrevocable);
         self.metrics.leases.returned.count(Returned::Irrevocable);
         self.tell(secret::irrevocable(&entry, cause, why)).await;

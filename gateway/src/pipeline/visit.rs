@@ -75,7 +75,7 @@ async fn served(
 /// What the gateway says of itself; nothing of it depends on who asks.
 fn document_of(snapshot: &Snapshot, document: &Document) -> Response<Body> {
     let found = match document {
-        Document::Keys => Some(snapshot.keys.published()),
+        Document::Keys => Some(snapshot.published.clone()),
         Document::Resource(None) => identity::protected_resource(snapshot, Resource::Gateway),
         Document::Resource(Some(server)) => {
             identity::protected_resource(snapshot, Resource::Endpoint(server))

@@ -13,6 +13,7 @@ use aws_lc_rs::rand;
 use aws_lc_rs::signature::Ed25519KeyPair;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use zeroize::Zeroizing;
 
@@ -51,7 +52,7 @@ pub(super) struct Key {
     pub(super) id: String,
     aead: LessSafeKey,
     /// Signs what others verify.
-    pub(super) signer: Ed25519KeyPair,
+    pub(super) signer: Arc<Ed25519KeyPair>,
     /// Marks what records may not hold.
     marker: hmac::Key,
 }
@@ -176,7 +177,7 @@ impl Key {
         Ok(Self {
             id: id.to_owned(),
             aead,
-            signer,
+            signer: Arc::new(signer),
             marker,
         })
     }
@@ -220,7 +221,6 @@ fn now() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
 
     fn principal(agent: &str) -> Principal {
         Principal {

@@ -1,10 +1,12 @@
 //! Signatures by the gateway's own keys: the first of the ring signs, all verify, and all are published.
 
 use super::seal::KeyRing;
+use adapters::credential::SigningKey;
 use aws_lc_rs::signature::{ED25519, KeyPair as _, UnparsedPublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 impl KeyRing {
     /// A compact JWS over these claims, of this type.
@@ -67,6 +69,17 @@ impl KeyRing {
         keys.map(|key| (key.id.as_str(), key.signer.public_key().as_ref()))
     }
 
+    /// The same keys, for tokens that others than the gateway take: there they go by their thumbprints.
+    ///
+    /// # Errors
+    ///
+    /// A key that cannot be used so.
+    pub(crate) fn signing_keys(&self) -> Result<Vec<Arc<SigningKey>>, String> {
+        let keys = self.keys.iter();
+        keys.map(|key| SigningKey::ed25519(Arc::clone(&key.signer)).map(Arc::new))
+            .collect()
+    }
+
     /// The public keys, as others fetch them (RFC 7517, RFC 8037).
     pub(crate) fn published(&self) -> Value {
         let key = |key: &super::seal::Key| {
@@ -110,6 +123,18 @@ mod tests {
         );
         assert!(both.verify("u", &token).is_err(), "another kind");
         assert_eq!(both.published().pointer("/keys/1/kid"), Some(&json!("k1")));
+    }
+
+    #[test]
+    fn a_token_for_a_server_is_of_the_same_key_and_still_no_hop_token() {
+        let ring = ring(&[("k2", 2), ("k1", 1)]);
+        let keys = ring.signing_keys().unwrap();
+        let (_, first) = ring.public().next().unwrap();
+        let x = keys[0].public().get("x").unwrap();
+        assert_eq!(x, &json!(URL_SAFE_NO_PAD.encode(first)));
+        assert_eq!(keys.len(), 2);
+        let token = keys[0].token("txntoken+jwt", &json!({})).unwrap();
+        assert!(ring.verify("txntoken+jwt", &token).is_err());
     }
 
     #[test]

@@ -228,6 +228,8 @@ pub(super) fn seconds(life: Duration) -> String {
 /// A login that fails may succeed once its secret was mended; only callers log in where the gateway never does.
 fn later(error: IssueError) -> RevokeError {
     match error {
-        IssueError::Refused(why) | IssueError::Failed(why) => RevokeError::Failed(why),
+        IssueError::Refused(why) | IssueError::Unavailable(why) | IssueError::Failed(why) => {
+            RevokeError::Failed(why)
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The keys of `[credentials.NAME]`, and which of them belong to which kind.
 
-use super::{INJECT, fixed, vault};
+use super::{INJECT, fixed, mint, oauth, postgres, vault};
 use crate::config::form::SCOPE;
 use crate::config::keys::{DURATION_KEY, FILES, NETWORKS, PAIR};
 use policy::shape::{Choice, Key, Shape};
@@ -8,11 +8,21 @@ use policy::shape::{Choice, Key, Shape};
 /// `[credentials.NAME]`.
 pub(in crate::config) const CREDENTIAL: &[Key] = &{
     let [from, fields] = fixed::KEYS;
+    let [issuer, audience, subject, claims, key, alg] = mint::KEYS;
+    let [url, user, password, tls, roles, grants, owner] = postgres::KEYS;
+    let [token, revocation, client, subject_token, actor, id_jag] = oauth::KEYS;
     let [address, namespace, login, path, parameters] = vault::KEYS;
     [
         Key::new(
             "kind",
-            Shape::Choice(&[Choice::new("static"), Choice::new("vault")]),
+            Shape::Choice(&[
+                Choice::new("exchange"),
+                Choice::new("mint"),
+                Choice::new("oauth"),
+                Choice::new("postgres"),
+                Choice::new("static"),
+                Choice::new("vault"),
+            ]),
             "Who issues it.",
         )
         .required(),
@@ -61,6 +71,25 @@ pub(in crate::config) const CREDENTIAL: &[Key] = &{
         .default("[]"),
         from,
         fields,
+        issuer,
+        audience,
+        subject,
+        claims,
+        key,
+        alg,
+        url,
+        user,
+        password,
+        tls,
+        roles,
+        grants,
+        owner,
+        token,
+        revocation,
+        client,
+        subject_token,
+        actor,
+        id_jag,
         address,
         namespace,
         login,
@@ -71,6 +100,22 @@ pub(in crate::config) const CREDENTIAL: &[Key] = &{
 
 /// Keys of every kind.
 const COMMON: [&str; 6] = ["kind", "inject", "per", "ttl", "scope", "outstanding"];
+/// Keys of kinds that ask an authorization server.
+const AUTHORIZATION_SERVER: [&str; 4] = [
+    "issuer",
+    "token_endpoint",
+    "revocation_endpoint",
+    "audience",
+];
+const EXCHANGE: [&str; 7] = [
+    "issuer",
+    "token_endpoint",
+    "revocation_endpoint",
+    "audience",
+    "subject_token",
+    "actor",
+    "id_jag",
+];
 /// Keys of kinds whose issuer is called.
 const CALLED: [&str; 3] = ["ca", "client_cert", "allow_private"];
 
@@ -87,6 +132,18 @@ pub(in crate::config) struct OfKind {
 /// What belongs to a kind.
 pub(in crate::config) fn of_kind(kind: &str) -> OfKind {
     let (needed, more, called): (&[_], &[_], _) = match kind {
+        "mint" => (
+            &[],
+            &["issuer", "audience", "subject", "claims", "key", "alg"],
+            false,
+        ),
+        "postgres" => (
+            &["url", "user"],
+            &["password", "tls", "roles", "grants", "owner"],
+            true,
+        ),
+        "oauth" => (&["client"], &AUTHORIZATION_SERVER, true),
+        "exchange" => (&["client"], &EXCHANGE, true),
         "static" => (&[], &["from", "fields"], false),
         "vault" => (
             &["address", "login", "path"],

@@ -3,12 +3,20 @@
 mod fixed;
 mod inject;
 mod keys;
+mod mint;
+mod oauth;
+mod postgres;
 mod vault;
 
 pub use fixed::Fixed;
 pub(super) use inject::INJECT;
 pub use inject::{Inject, Part, Template, Where};
 pub(super) use keys::{CREDENTIAL, of_kind};
+pub use mint::Mint;
+pub(super) use mint::SUBJECT;
+pub use oauth::{Actor, ClientProof, Exchange, IdJag, OAuth, Place, Registration};
+pub use postgres::Postgres;
+pub(super) use postgres::place;
 pub use vault::{Login as VaultLogin, Vault};
 
 use super::InboundTls;
@@ -38,8 +46,16 @@ pub struct Credential {
 /// Who issues a credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
+    /// `kind = "exchange"`.
+    Exchange(Box<Exchange>),
     /// `kind = "static"`.
     Fixed(Fixed),
+    /// `kind = "mint"`.
+    Mint(Mint),
+    /// `kind = "postgres"`.
+    Postgres(Postgres),
+    /// `kind = "oauth"`.
+    OAuth(OAuth),
     /// `kind = "vault"`.
     Vault(Box<Vault>),
 }
@@ -95,15 +111,25 @@ impl Kind {
     pub(super) fn fields(&self) -> Option<Vec<&str>> {
         match self {
             Self::Fixed(fixed) => Some(fixed.fields.iter().map(|(name, _)| &**name).collect()),
+            Self::Postgres(_) => Some(postgres::FIELDS.to_vec()),
+            Self::Mint(_) | Self::OAuth(_) | Self::Exchange(_) => Some(vec!["token"]),
             Self::Vault(_) => None,
         }
     }
 
     /// Where the secrets are that its issuer is made with; what it reads anew each time is not among them.
-    pub(crate) fn secrets(&self) -> Vec<&SecretFrom> {
+    pub(crate) fn secrets(&self) -> Vec<SecretFrom> {
         match self {
-            Self::Fixed(fixed) => fixed.fields.iter().map(|(_, from)| from).collect(),
+            Self::Fixed(fixed) => fixed.fields.iter().map(|(_, from)| from.clone()).collect(),
+            Self::Postgres(_) => Vec::new(),
             Self::Vault(vault) => vault.secret().into_iter().collect(),
+            Self::Mint(mint) => mint.key.iter().cloned().map(SecretFrom::File).collect(),
+            Self::OAuth(oauth) => oauth.registration.secret().into_iter().collect(),
+            Self::Exchange(exchange) => {
+                let there = exchange.id_jag.iter().map(|other| &other.registration);
+                let both = there.chain([&exchange.registration]);
+                both.filter_map(Registration::secret).collect()
+            }
         }
     }
 }

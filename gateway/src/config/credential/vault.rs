@@ -51,12 +51,13 @@ pub enum Login {
 
 impl Vault {
     /// Where the secret is that its issuer is made with; files are read anew each time.
-    pub(super) fn secret(&self) -> Option<&SecretFrom> {
+    pub(super) fn secret(&self) -> Option<SecretFrom> {
         match &self.login {
-            Login::AppRole { secret_id, .. } => {
-                Some(secret_id).filter(|from| matches!(from, SecretFrom::Env(_)))
-            }
-            Login::Jwt { .. } | Login::Token(_) => None,
+            Login::AppRole {
+                secret_id: from @ SecretFrom::Env(_),
+                ..
+            } => Some(from.clone()),
+            Login::AppRole { .. } | Login::Jwt { .. } | Login::Token(_) => None,
         }
     }
 }
