@@ -144,6 +144,12 @@ fn single_mistakes() {
             "agents = [\"ghost\"]",
             "ghost",
         ),
+        (
+            "an unknown credential",
+            "allow = true",
+            "allow = true\ncredential = \"gh\"",
+            "no credential is named `gh`",
+        ),
         ("a rule that says nothing", "allow = true", "", "allow"),
         (
             "a bad duration",

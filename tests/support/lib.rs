@@ -4,6 +4,7 @@
 
 pub mod agent;
 pub mod answer;
+pub mod authority;
 pub mod certificates;
 pub mod collector;
 pub mod gateway;

@@ -1,5 +1,7 @@
 //! What calls go out with: where a credential goes, whom a lease serves, and what is left of it.
 
+mod backends;
+mod ending;
 mod places;
 mod serving;
 
