@@ -55,16 +55,28 @@ pub(super) const FORMS: [Form; 11] = [
 ];
 
 /// Not the secret.
-pub(super) const ALMOST: [(&str, fn(&str) -> String); 5] = [
-    ("all but the last", |secret| {
-        secret[..secret.len() - 1].to_owned()
-    }),
-    ("all but the first", |secret| secret[1..].to_owned()),
-    ("one byte more within", |secret| secret.replace('.', "..")),
-    ("half of it, three times", |secret| secret[..13].repeat(3)),
-    ("escapes of all but the last", |secret| {
-        each(&secret[..26], |byte| format!("\\u{byte:04x}"))
-    }),
+pub(super) const ALMOST: [Form; 5] = [
+    form(
+        "all but the last",
+        |secret| secret[..secret.len() - 1].to_owned(),
+        0,
+    ),
+    form("all but the first", |secret| secret[1..].to_owned(), 0),
+    form(
+        "one byte more within",
+        |secret| secret.replace('.', ".."),
+        0,
+    ),
+    form(
+        "half of it, three times",
+        |secret| secret[..13].repeat(3),
+        0,
+    ),
+    form(
+        "escapes of all but the last",
+        |secret| each(&secret[..26], |byte| format!("\\u{byte:04x}")),
+        0,
+    ),
 ];
 
 // === impl Form ===
