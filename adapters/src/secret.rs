@@ -2,11 +2,16 @@
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use std::fmt;
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// Bytes nobody may print.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<Box<[u8]>>);
+
+/// A secret that is looked up each time it is needed: who keeps it may change it.
+#[derive(Clone)]
+pub struct Supply(Arc<dyn Fn() -> Result<Secret, String> + Send + Sync>);
 
 // === impl Secret ===
 
@@ -53,6 +58,30 @@ impl Eq for Secret {}
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret")
+    }
+}
+
+// === impl Supply ===
+
+impl Supply {
+    /// A secret that is got by this, which waits for nobody.
+    pub fn new(get: impl Fn() -> Result<Secret, String> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(get))
+    }
+
+    /// As it is now.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not there.
+    pub fn get(&self) -> Result<Secret, String> {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Supply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Supply")
     }
 }
 

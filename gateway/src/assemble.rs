@@ -75,9 +75,10 @@ pub fn house(
     tasks.review(&first);
     let ledger = records::ledger(&first, (&metrics, &tracer))?;
     let ledger = Arc::new(ledger);
-    let journal = store(&first.config, "leases.redb")?;
-    let books = (Arc::clone(&ledger), Arc::clone(&metrics));
-    let leases = Arc::clone(leases.get_or_init(|| Leases::open(journal, &first, books)));
+    let (journal, left) = store(&first.config, "leases.redb")?;
+    let own = || Leases::new(journal, Arc::clone(&ledger), Arc::clone(&metrics));
+    let leases = Arc::clone(leases.get_or_init(|| Arc::new(own())));
+    leases.recover(&left, &first);
     let (file, counted) = (file.to_owned(), Arc::clone(&metrics));
     let live = Arc::new(Live::new(
         first,

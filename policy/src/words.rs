@@ -82,10 +82,10 @@ fn told_of(told: &Told<'_>) -> String {
 
 /// With what, as far as rules and envelopes say.
 fn lease(credential: Option<&str>, scope: Option<&[String]>, life: Option<u64>) -> String {
-    let credential = credential.map(|name| match name {
-        NONE => "without a credential".to_owned(),
-        name => format!("with credential `{name}`"),
-    });
+    if credential == Some(NONE) {
+        return ", without a credential".to_owned();
+    }
+    let credential = credential.map(|name| format!("with credential `{name}`"));
     let scope = scope.map(|scope| format!("scope `{}`", scope.join(" ")));
     let life = life.map(|seconds| format!("for at most {seconds} s"));
     let words = credential.into_iter().chain(scope).chain(life);

@@ -158,6 +158,7 @@ fn explain_is_data_too() {
     assert_eq!(code, Some(0));
     assert_eq!(said["decision"], "allow");
     assert_eq!(said["rule"], "the clerk works");
+    assert!(said["lease"]["scope"].is_null() && said["lease"].is_object());
     let rules = said["rules"].as_array().unwrap();
     let ask = rules.iter().find(|rule| rule["says"] == "ask").unwrap();
     assert_eq!(ask["speaks"], false);

@@ -4,11 +4,13 @@
 
 pub mod agent;
 pub mod answer;
+pub mod authority;
 pub mod certificates;
 pub mod collector;
 pub mod gateway;
 pub mod issuer;
 pub mod json;
+pub mod leaks;
 pub mod lines;
 pub mod random;
 pub mod records;

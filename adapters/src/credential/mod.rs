@@ -7,6 +7,7 @@ pub mod exchange;
 pub mod fixed;
 pub mod mint;
 pub mod oauth;
+pub mod postgres;
 mod signing;
 
 pub use signing::SigningKey;

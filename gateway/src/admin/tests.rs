@@ -11,6 +11,7 @@ use super::*;
 use crate::audit::{Journal, Settings, Signer};
 use crate::listener::edge::tests::bare;
 use crate::telemetry::metrics::Outcome;
+use adapters::state::Durable;
 
 #[derive(Debug, Clone)]
 struct Wall {
@@ -18,6 +19,7 @@ struct Wall {
     metrics_open: bool,
     readiness: Arc<Mutex<Readiness>>,
     tasks: Arc<Tasks>,
+    leases: Arc<Leases>,
     ledger: Arc<Ledger>,
 }
 
@@ -40,6 +42,10 @@ impl Board for Wall {
 
     fn tasks(&self) -> &Tasks {
         &self.tasks
+    }
+
+    fn leases(&self) -> &Leases {
+        &self.leases
     }
 
     fn ledger(&self) -> &Ledger {
@@ -86,6 +92,9 @@ fn open(name: &str, metrics_open: bool) -> World {
         .unwrap()
         .trim()
         .to_owned();
+    let ledger = Arc::new(ledger(&folder));
+    let (journal, _) = Durable::open(&folder.join("leases.redb")).unwrap();
+    let leases = Leases::new(journal, Arc::clone(&ledger), Arc::default());
     let wall = Wall {
         token_file,
         metrics_open,
@@ -94,7 +103,8 @@ fn open(name: &str, metrics_open: bool) -> World {
             unready: Vec::new(),
         })),
         tasks: Arc::new(Tasks::new(crate::task::Table::load(None, 100))),
-        ledger: Arc::new(ledger(&folder)),
+        leases: Arc::new(leases),
+        ledger,
     };
     let metrics = Arc::new(Metrics::default());
     metrics.calls.count(Outcome::Answered);

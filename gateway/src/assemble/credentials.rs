@@ -1,6 +1,7 @@
 //! Builds the issuers of credentials, a function for each kind.
 
 mod oauth;
+mod postgres;
 
 use crate::config::{
     Config, Credential, Fixed as FixedSettings, Kind, Mint as MintSettings, SecretFrom,
@@ -61,6 +62,7 @@ fn issuer(
         Kind::Fixed(settings) => Ok(Arc::new(fixed(settings)?)),
         Kind::Exchange(own) => Ok(Arc::new(oauth::exchange(config, settings, own)?)),
         Kind::Mint(settings) => Ok(Arc::new(mint(config, ring, settings)?)),
+        Kind::Postgres(own) => Ok(Arc::new(postgres::postgres(config, settings, own)?)),
         Kind::OAuth(own) => Ok(Arc::new(oauth::oauth(config, settings, own)?)),
     }
 }

@@ -55,18 +55,25 @@ const CLOSE: Duration = Duration::from_secs(10);
 // === impl Leases ===
 
 impl Leases {
-    /// No leases but those the process before this one has left: they are taken back from now on. Needs a tokio runtime.
-    pub(crate) fn open(
-        (journal, left): (Durable, Vec<state::Entry>),
-        snapshot: &Snapshot,
-        (ledger, metrics): (Arc<Ledger>, Arc<Metrics>),
-    ) -> Arc<Self> {
-        let supervisor = Arc::new(Supervisor::new(journal, ledger, metrics));
-        for (id, entry) in &left {
+    /// No leases yet. Needs a tokio runtime.
+    pub(crate) fn new(journal: Durable, ledger: Arc<Ledger>, metrics: Arc<Metrics>) -> Self {
+        Self {
+            slots: DashMap::new(),
+            tasks: DashMap::new(),
+            supervisor: Arc::new(Supervisor::new(journal, ledger, metrics)),
+            sources: Mutex::default(),
+            closing: AtomicBool::new(false),
+        }
+    }
+
+    /// Takes back from now on what the process before this one has left.
+    pub(crate) fn recover(&self, left: &[state::Entry], snapshot: &Snapshot) {
+        self.follow(snapshot);
+        for (id, entry) in left {
             match Entry::read(entry) {
                 Some(entry) => {
                     let source = snapshot.credentials.get(&entry.credential).cloned();
-                    supervisor.recover(entry, source, &snapshot.keys);
+                    self.supervisor.recover(entry, source, &snapshot.keys);
                 }
                 None => {
                     let id = Uuid::from_slice(id).unwrap_or_default();
@@ -74,15 +81,6 @@ impl Leases {
                 }
             }
         }
-        let leases = Self {
-            slots: DashMap::new(),
-            tasks: DashMap::new(),
-            supervisor,
-            sources: Mutex::default(),
-            closing: AtomicBool::new(false),
-        };
-        leases.follow(snapshot);
-        Arc::new(leases)
     }
 
     /// The lease a call goes out with.

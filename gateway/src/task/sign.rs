@@ -126,6 +126,18 @@ mod tests {
     }
 
     #[test]
+    fn a_token_for_a_server_is_of_the_same_key_and_still_no_hop_token() {
+        let ring = ring(&[("k2", 2), ("k1", 1)]);
+        let keys = ring.signing_keys().unwrap();
+        let (_, first) = ring.public().next().unwrap();
+        let x = keys[0].public().get("x").unwrap();
+        assert_eq!(x, &json!(URL_SAFE_NO_PAD.encode(first)));
+        assert_eq!(keys.len(), 2);
+        let token = keys[0].token("txntoken+jwt", &json!({})).unwrap();
+        assert!(ring.verify("txntoken+jwt", &token).is_err());
+    }
+
+    #[test]
     fn no_changed_token_verifies() {
         let ring = ring(&[("k1", 1)]);
         let token = ring.sign("t", &json!({ "sub": "b" })).unwrap();

@@ -112,6 +112,7 @@ fn told(policy: &Policy, request: &Request<'_>, now: Now, decision: &Decision) {
             Reason::Envelope => assert!(!told.outside.is_empty()),
             Reason::Rule { .. } => assert!(deny),
             Reason::Scopes { scopes, .. } => assert!(allow && !deny && !scopes.is_empty()),
+            Reason::Credentials { .. } | Reason::Lease { .. } => assert!(allow && !deny),
             Reason::NoAllow => assert!(!allow && !deny),
             _ => assert!(told.rules.is_empty() || told.outside.is_empty()),
         },

@@ -185,6 +185,15 @@ impl<'a> Reading<'a> {
                     .help(format!("put `{key}` on the rule that allows")),
             );
         }
+        let asks = table.get("scope").zip(table.value("credential"));
+        if let Some((scope, none)) = asks.filter(|(_, name)| name.text() == Some(lease::NONE)) {
+            let message = "without a credential there is nothing to ask for";
+            self.diagnostics.push(
+                Diagnostic::error(Code::Conflict, scope.key, message)
+                    .also(none.span, "no credential")
+                    .help("keep one of them"),
+            );
+        }
         let scopes = table.items("scope").iter().filter_map(Value::text);
         let scopes = scopes.filter_map(|text| ScopeTemplate::new(text).ok());
         Terms {

@@ -82,17 +82,57 @@ fn a_rule_says_one_thing() {
 
 #[test]
 fn what_is_not_built_says_so() {
-    for key in ["limit", "credential", "scope"] {
+    check(
+        &rule("allow = true\nlimit = 1"),
+        &[("not-in-this-version", "limit")],
+    );
+    check(
+        "[agents.eve]\nenvelope = { tools = [\"s/*\"], limit = 1 }\n",
+        &[("not-in-this-version", "limit")],
+    );
+    check("methods = 1\n", &[("wrong-type", "1")]);
+}
+
+#[test]
+fn an_allow_says_with_what_its_calls_go_out() {
+    for good in [
+        "credential = \"c\"",
+        "credential = \"none\"",
+        "scope = \"read\"",
+        "scope = [\"repo:{args.repo}\", \"of:{user}\"]",
+        "credential_ttl = \"2m\"",
+    ] {
+        check(&rule(&format!("allow = true\n{good}")), &[]);
+        let (key, _) = good.split_once(' ').unwrap();
         check(
-            &rule(&format!("allow = true\n{key} = 1")),
-            &[("not-in-this-version", key)],
+            &rule(&format!("deny = \"no\"\n{good}")),
+            &[("conflict", key)],
+        );
+        check(
+            &rule(&format!("ask = {{ approvers = \"p\" }}\n{good}")),
+            &[("conflict", key)],
         );
     }
-    for key in ["credential_ttl", "limit"] {
-        let text = format!("[agents.eve]\nenvelope = {{ tools = [\"s/*\"], {key} = 1 }}\n");
-        check(&text, &[("not-in-this-version", key)]);
+    for (bad, code, place) in [
+        ("credential = \"a b\"", "invalid-value", "\"a b\""),
+        ("credential = [\"c\"]", "wrong-type", "[\"c\"]"),
+        ("scope = []", "invalid-value", "[]"),
+        ("scope = [\"a\", \"{task}\"]", "invalid-value", "\"{task}\""),
+        ("scope = \"{args.*}\"", "invalid-value", "\"{args.*}\""),
+        ("credential_ttl = \"500ms\"", "invalid-value", "\"500ms\""),
+        ("credential_ttl = 5", "wrong-type", "5"),
+    ] {
+        check(&rule(&format!("allow = true\n{bad}")), &[(code, place)]);
     }
-    check("methods = 1\n", &[("wrong-type", "1")]);
+    check(
+        &rule("allow = true\ncredential = \"none\"\nscope = \"read\""),
+        &[("conflict", "scope")],
+    );
+    let envelope = |life: &str| {
+        format!("[agents.eve]\nenvelope = {{ tools = [\"s/*\"], credential_ttl = \"{life}\" }}\n")
+    };
+    check(&envelope("10m"), &[]);
+    check(&envelope("1 h"), &[("invalid-value", "\"1 h\"")]);
 }
 
 #[test]

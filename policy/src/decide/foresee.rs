@@ -151,7 +151,9 @@ impl<'a> Weighed<'a> {
         };
         let (sure, open) = (saying(&self.sure.allow), saying(&self.open.allow));
         let all = [sure.as_slice(), &open].concat();
-        let reads = all.iter().any(|rule| rule.terms.reads_arguments());
+        // Of those that may allow it, any may be the one whose scope is asked for.
+        let reads = sure.iter().any(|rule| rule.terms.reads_arguments())
+            || open.iter().any(|rule| !rule.terms.is_fixed());
         match (case.lease(sure), case.lease(all)) {
             (Err(obstacle), _) if obstacle.lasts() => Terms::Refused(obstacle.rule),
             (Err(obstacle), _) if !reads && open.is_empty() => Terms::Refused(obstacle.rule),

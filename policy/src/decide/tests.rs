@@ -2,6 +2,7 @@
 
 mod escapes;
 mod foresight;
+mod leases;
 
 use super::{Decision, Reason, base_scopes, decide, visible};
 use crate::{Document, Now, Policy, Request, Source, Target, compile};

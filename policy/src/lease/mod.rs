@@ -114,6 +114,12 @@ impl Terms {
         self.credential.is_none() && self.scope.is_none() && self.life.is_none()
     }
 
+    /// Whether the scope is the same for every call.
+    pub(crate) fn is_fixed(&self) -> bool {
+        let mut scope = self.scope.iter().flat_map(|scope| scope.iter());
+        scope.all(ScopeTemplate::is_fixed)
+    }
+
     /// Whether the scope depends on the arguments of the call.
     pub(crate) fn reads_arguments(&self) -> bool {
         let mut scope = self.scope.iter().flat_map(|scope| scope.iter());
@@ -134,10 +140,11 @@ impl<'a> Settled<'a> {
         request: &Request<'_>,
         life: Option<u64>,
     ) -> Result<Lease, (&'a Rule, Unsafe)> {
-        let credential = self
+        let named = self
             .credential
-            .and_then(|rule| rule.terms.credential.clone());
-        let scope = match self.scope {
+            .and_then(|rule| rule.terms.credential.as_ref());
+        let none = named.is_some_and(|name| **name == *NONE);
+        let scope = match self.scope.filter(|_| !none) {
             Some(rule) => {
                 let templates = rule.terms.scope.iter().flat_map(|scope| scope.iter());
                 let rendered = templates.map(|template| template.render(request));
@@ -150,7 +157,7 @@ impl<'a> Settled<'a> {
             None => None,
         };
         Ok(Lease {
-            credential,
+            credential: named.cloned(),
             scope,
             life: self.life.into_iter().chain(life).min(),
         })

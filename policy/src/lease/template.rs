@@ -89,6 +89,12 @@ impl ScopeTemplate {
         &self.text
     }
 
+    /// Whether it is the same for every call.
+    pub fn is_fixed(&self) -> bool {
+        let mut pieces = self.pieces.iter();
+        pieces.all(|piece| matches!(piece, Piece::Literal(_)))
+    }
+
     /// Whether it depends on the arguments of a call.
     pub fn reads_arguments(&self) -> bool {
         let mut pieces = self.pieces.iter();

@@ -2,7 +2,7 @@
 
 use crate::condition::{self, Conditions};
 use crate::dice::Dice;
-use crate::world::{After, Agent, Group, Question, Rule, Said, Says, Server, Thing, World};
+use crate::world::{After, Agent, Group, Lease, Question, Rule, Said, Says, Server, Thing, World};
 
 const AGENTS: [&str; 5] = ["ada", "adam", "bob", "ci-build", "ci-test"];
 const SERVERS: [&str; 4] = ["s", "st", "t", "ts"];
@@ -26,6 +26,13 @@ const KINDS: [&str; 3] = ["sampling", "elicitation", "roots"];
 const SOURCES: [&str; 2] = ["corp", "ci"];
 const SUBJECTS: [&str; 5] = ["alice", "alan", "bob", "a/b", "ci:x"];
 const SCOPES: [&str; 3] = ["read", "write", "use"];
+const LEASE_SCOPES: [&str; 5] = [
+    "read",
+    "write",
+    "of:{agent}",
+    "n:{args.n}",
+    "{server}/{args.t}",
+];
 const PIECES: [&str; 16] = [
     "a", "b", "ab", "get_", "del_", "*", "*", "*", "**", "**", "/", "x", ":", ".", "é", "_a",
 ];
@@ -103,6 +110,7 @@ fn agent(dice: &mut Dice, name: &str) -> Agent {
         }),
         clearance: (!dice.once_in(4)).then(|| dice.roll(6).min(3)),
         hops: (!dice.once_in(4)).then(|| 1 + dice.roll(6)),
+        life: dice.once_in(3).then(|| seconds(dice)),
     }
 }
 
@@ -207,10 +215,36 @@ pub(crate) fn rule(dice: &mut Dice, number: usize) -> Rule {
             Says::Allow if dice.once_in(4) => vec![(*dice.pick(&SCOPES)).to_owned()],
             _ => Vec::new(),
         },
+        lease: match says {
+            Says::Allow => lease(dice),
+            _ => Lease::default(),
+        },
         message: dice.once_in(3).then(|| format!("about {number}")),
         shadow: dice.once_in(8),
         says,
     }
+}
+
+/// Mostly what nests: a world in which rules only contradict each other says little.
+fn lease(dice: &mut Dice) -> Lease {
+    let credential = dice
+        .once_in(3)
+        .then(|| (*dice.pick(&["c", "c", "d", "none"])).to_owned());
+    let scope = dice.once_in(3).then(|| {
+        let mut scope = dice.some(3, |dice| (*dice.pick(&LEASE_SCOPES)).to_owned());
+        scope.push("read".to_owned());
+        scope.into_iter().collect()
+    });
+    Lease {
+        // Without a credential there is nothing to ask for.
+        scope: scope.filter(|_| credential.as_deref() != Some("none")),
+        credential,
+        life: dice.once_in(6).then(|| seconds(dice)),
+    }
+}
+
+fn seconds(dice: &mut Dice) -> u64 {
+    60 * u64::try_from(1 + dice.roll(9)).unwrap()
 }
 
 fn or_group(dice: &mut Dice, make: fn(&mut Dice) -> String) -> String {

@@ -1,7 +1,7 @@
 //! The engine, asked the same questions.
 
 use crate::condition;
-use crate::world::{Answer, EFFECTS, LABELS, Outcome, Question, Thing};
+use crate::world::{Answer, EFFECTS, LABELS, Lease, Outcome, Question, Thing};
 use policy::json::Json;
 use policy::model::{Effect, Label, Touched};
 use policy::{Decision, Document, Now, Policy, Reason, Report, Request, Source, Target, User};
@@ -41,10 +41,18 @@ pub(crate) fn answer(policy: &Policy, request: &Request<'_>, now: Now) -> Answer
         rule: decision.rule().map(ToString::to_string),
         asks: Vec::new(),
         message: None,
+        lease: Lease::default(),
         visible: policy::visible(policy, request),
     };
     match &decision {
-        Decision::Allow(_) => answer.outcome = Outcome::Allow,
+        Decision::Allow(grant) => {
+            answer.outcome = Outcome::Allow;
+            answer.lease = Lease {
+                credential: grant.credential().map(ToString::to_string),
+                scope: grant.scope().map(|scope| scope.iter().cloned().collect()),
+                life: grant.life(),
+            };
+        }
         Decision::Ask(asking) => {
             answer.outcome = Outcome::Ask;
             answer.asks = asking.rules().map(ToString::to_string).collect();
@@ -52,6 +60,10 @@ pub(crate) fn answer(policy: &Policy, request: &Request<'_>, now: Now) -> Answer
         }
         Decision::Deny(denial) => {
             answer.reason = reason(denial.reason());
+            // Which two of several that contradict each other is not promised.
+            if let Reason::Credentials { .. } = denial.reason() {
+                answer.rule = None;
+            }
             answer.message = denial.message().map(ToString::to_string);
             assert_eq!(denial.visible(), answer.visible, "{request:?}");
         }
@@ -68,6 +80,8 @@ fn reason(reason: &Reason) -> &'static str {
         Reason::Envelope => "envelope",
         Reason::NoAllow => "no allow",
         Reason::Rule { .. } => "rule",
+        Reason::Credentials { .. } => "credentials",
+        Reason::Lease { .. } => "lease",
     }
 }
 

@@ -4,8 +4,9 @@ use crate::chance;
 use crate::dice::Dice;
 use crate::engine::{Asked, answer, compiled};
 use crate::judge::{Judge, Moment};
-use crate::world::{Outcome, Question, Says, World};
-use policy::{Decision, Explanation, Foreseen, Policy, Target};
+use crate::lease;
+use crate::world::{Outcome, Question, Rule, Says, Thing, World};
+use policy::{Decision, Explanation, Foreseen, Policy, Reason, Target};
 
 /// Random worlds, each with so many questions.
 fn each(seed: u64, worlds: usize, mut meet: impl FnMut(&mut Dice, &World, &Policy, Question)) {
@@ -167,6 +168,55 @@ fn an_explanation_tells_what_was_decided() {
     assert!(tallied.iter().all(|count| *count > 50), "{tallied:?}");
 }
 
+/// No call goes out with what no rule that allows it names, nor for longer than any of them says; and two rules that are
+/// told to disagree do.
+#[test]
+fn what_a_call_goes_out_with_is_what_a_rule_that_allows_it_names() {
+    let (mut granted, mut refused) = (0, 0);
+    each(13, 200, |_, world, policy, question| {
+        let judge = Judge {
+            world,
+            question: &question,
+            shadow: false,
+        };
+        let asked = Asked::new(&question);
+        let decision = policy::decide(policy, &asked.request(), asked.now());
+        let client = matches!(question.thing, Thing::Client(_));
+        if client || judge.unknown().is_some() || !judge.outside().is_empty() {
+            return;
+        }
+        let allows = judge.matching(Moment::Call, |rule| {
+            rule.says == Says::Allow && judge.scoped(rule)
+        });
+        match &decision {
+            Decision::Allow(grant) => {
+                let same = |rule: &&Rule| rule.lease.credential.as_deref() == named(grant);
+                assert!(allows.iter().any(same), "{question:?}\n{}", world.text());
+                let mut lives = allows.iter().filter_map(|rule| rule.lease.life);
+                assert!(lives.all(|life| grant.life().is_some_and(|least| least <= life)));
+                granted += usize::from(named(grant).is_some());
+            }
+            Decision::Deny(denial) => {
+                let Reason::Credentials { rules } = denial.reason() else {
+                    return;
+                };
+                let named = rules.each_ref().map(|name| {
+                    let mut allows = allows.iter();
+                    allows.find(|rule| *rule.name == **name).unwrap()
+                });
+                assert!(lease::disagree(&named[0].lease, &named[1].lease));
+                refused += 1;
+            }
+            Decision::Ask(_) => {}
+        }
+    });
+    assert!(granted > 50 && refused > 10, "{granted} {refused}");
+}
+
+fn named(grant: &policy::Grant) -> Option<&str> {
+    grant.credential().map(|name| &**name)
+}
+
 /// Each rule is told of, in order of name, with the first condition that kept it silent.
 fn silence(judge: &Judge<'_>, told: &Explanation<'_>) {
     let mut rules: Vec<_> = judge.world.rules.iter().collect();
@@ -209,8 +259,12 @@ fn agrees(told: &Explanation<'_>) -> Outcome {
             Outcome::Ask
         }
         Decision::Deny(denial) => {
-            let scopes = matches!(denial.reason(), policy::Reason::Scopes { .. });
-            assert!(deny || !allow || scopes || !told.outside.is_empty());
+            let scopes = matches!(denial.reason(), Reason::Scopes { .. });
+            let contradicts = matches!(
+                denial.reason(),
+                Reason::Credentials { .. } | Reason::Lease { .. }
+            );
+            assert!(deny || !allow || scopes || contradicts || !told.outside.is_empty());
             Outcome::Deny
         }
     }

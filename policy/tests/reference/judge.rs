@@ -2,7 +2,9 @@
 
 use crate::glob::glob;
 use crate::world::{Agent, Thing};
-use crate::world::{Answer, EFFECTS, EGRESS, LABELS, Outcome, Question, Rule, Said, Says, World};
+use crate::world::{
+    Answer, EFFECTS, EGRESS, LABELS, Lease, Outcome, Question, Rule, Said, Says, World,
+};
 
 /// What is known of a condition: nothing here is worth a cleverer type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,6 +62,7 @@ impl<'a> Judge<'a> {
             rule: rule.map(|rule| rule.name.clone()),
             asks: Vec::new(),
             message: None,
+            lease: Lease::default(),
             visible: self.visible(),
         };
         if let Some(reason) = self.unknown() {
@@ -77,7 +80,19 @@ impl<'a> Judge<'a> {
             };
         }
         let allows = self.matching(Moment::Call, |rule| rule.says == Says::Allow);
-        let mut enough = allows.iter().filter(|rule| self.scoped(rule));
+        let enough: Vec<&Rule> = allows
+            .iter()
+            .copied()
+            .filter(|rule| self.scoped(rule))
+            .collect();
+        let lease = crate::lease::asked(self, &enough);
+        if let Err((reason, rule, message)) = lease {
+            return Answer {
+                message: Some(message),
+                ..said(Outcome::Deny, reason, rule)
+            };
+        }
+        let mut enough = enough.into_iter();
         let asks = self.matching(Moment::Call, |rule| rule.says == Says::Ask);
         match enough.next() {
             Some(_) if !asks.is_empty() => Answer {
@@ -85,7 +100,10 @@ impl<'a> Judge<'a> {
                 message: asks.iter().find_map(|rule| told(rule)),
                 ..said(Outcome::Ask, "", Some(asks[0]))
             },
-            Some(rule) => said(Outcome::Allow, "", Some(rule)),
+            Some(rule) => Answer {
+                lease: lease.unwrap_or_default(),
+                ..said(Outcome::Allow, "", Some(rule))
+            },
             None if !allows.is_empty() => said(Outcome::Deny, "scopes", Some(allows[0])),
             None => {
                 let nearly = self.matching(Moment::List, |rule| rule.says == Says::Allow);
@@ -256,7 +274,7 @@ impl<'a> Judge<'a> {
         self.world.any(list, |group| &group.tools, &names)
     }
 
-    fn scoped(&self, rule: &Rule) -> bool {
+    pub(crate) fn scoped(&self, rule: &Rule) -> bool {
         rule.requires
             .iter()
             .all(|scope| self.question.scopes.contains(scope))

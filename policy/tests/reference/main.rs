@@ -13,6 +13,7 @@ mod engine;
 mod glob;
 mod insight;
 mod judge;
+mod lease;
 mod narrowing;
 mod text;
 mod world;

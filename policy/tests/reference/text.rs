@@ -1,6 +1,6 @@
 //! A world as the operator would write it.
 
-use crate::world::{After, EFFECTS, EGRESS, LABELS, Rule, Said, Says, World};
+use crate::world::{After, EFFECTS, EGRESS, LABELS, Lease, Rule, Said, Says, World};
 use std::fmt::Write as _;
 
 // === impl World ===
@@ -30,6 +30,9 @@ impl World {
             }
             if let Some(hops) = agent.hops {
                 out += &format!(", hops = {hops}");
+            }
+            if let Some(seconds) = agent.life {
+                out += &format!(", credential_ttl = '{seconds}s'");
             }
             out += " }\n";
         }
@@ -74,6 +77,7 @@ fn rule(rule: &Rule) -> String {
     if !rule.requires.is_empty() {
         let _ = writeln!(out, "requires = {}", strings(&rule.requires));
     }
+    out += &lease(&rule.lease);
     if let Some(message) = &rule.message {
         let _ = writeln!(out, "message = '{message}'");
     }
@@ -85,6 +89,21 @@ fn rule(rule: &Rule) -> String {
         Says::Ask => writeln!(out, "ask = {{ approvers = 'leads' }}"),
         Says::Deny(message) => writeln!(out, "deny = '{message}'"),
     };
+    out
+}
+
+fn lease(lease: &Lease) -> String {
+    let mut out = String::new();
+    if let Some(name) = &lease.credential {
+        let _ = writeln!(out, "credential = '{name}'");
+    }
+    if let Some(scope) = &lease.scope {
+        let scope: Vec<String> = scope.iter().rev().cloned().collect();
+        let _ = writeln!(out, "scope = {}", strings(&scope));
+    }
+    if let Some(seconds) = lease.life {
+        let _ = writeln!(out, "credential_ttl = '{seconds}s'");
+    }
     out
 }
 

@@ -1,6 +1,7 @@
 //! A policy in plain lists, and questions about it. Everything is text or a rank; nothing is compiled.
 
 use crate::condition::{Conditions, Given};
+use std::collections::BTreeSet;
 
 /// What a tool does, the gravest last.
 pub(crate) const EFFECTS: [&str; 4] = ["read", "write", "persist", "destroy"];
@@ -26,6 +27,8 @@ pub(crate) struct Agent {
     pub(crate) effects: Option<Vec<usize>>,
     pub(crate) clearance: Option<usize>,
     pub(crate) hops: Option<usize>,
+    /// `credential_ttl`.
+    pub(crate) life: Option<u64>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -65,8 +68,17 @@ pub(crate) struct Rule {
     pub(crate) conditions: Conditions,
     pub(crate) says: Says,
     pub(crate) requires: Vec<String>,
+    pub(crate) lease: Lease,
     pub(crate) message: Option<String>,
     pub(crate) shadow: bool,
+}
+
+/// With what a call goes out: as rules say it, or as it is granted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Lease {
+    pub(crate) credential: Option<String>,
+    pub(crate) scope: Option<BTreeSet<String>>,
+    pub(crate) life: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -119,6 +131,8 @@ pub(crate) struct Answer {
     pub(crate) asks: Vec<String>,
     /// What the caller may be told.
     pub(crate) message: Option<String>,
+    /// Of an allow.
+    pub(crate) lease: Lease,
     pub(crate) visible: bool,
 }
 

@@ -1,6 +1,7 @@
 //! What rules say at the moment of a call: its arguments, its task, the hour.
 
 mod arguments;
+mod credentials;
 mod labels;
 mod streams;
 mod users;

@@ -145,6 +145,10 @@ impl Issuer for Mint {
         Box::pin(async { Ok(Taken::Lapses) })
     }
 
+    fn lapses(&self) -> bool {
+        true
+    }
+
     fn public_keys(&self) -> Vec<Map<String, Value>> {
         self.keys.iter().map(|key| key.public().clone()).collect()
     }

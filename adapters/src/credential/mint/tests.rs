@@ -121,7 +121,7 @@ fn a_place_without_a_path_has_no_slash() {
 async fn it_lapses() {
     let mint = Mint::new(settings(), key());
     let minted = mint.mint(&order(), None).await.unwrap();
-    assert!(minted.handle.is_none() && !minted.renewable);
+    assert!(mint.lapses() && minted.handle.is_none() && !minted.renewable);
     assert_eq!(minted.life, Some(Duration::from_secs(60)));
     assert!(!minted.field("token").unwrap().open);
     assert_eq!(mint.recover("hopgate-1", None).await, Ok(Taken::Lapses));

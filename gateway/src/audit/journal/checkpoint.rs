@@ -235,6 +235,14 @@ mod tests {
     }
 
     #[test]
+    fn a_key_of_tokens_proves_no_checkpoint() {
+        let ring = ring(1);
+        let keys = ring.signing_keys().unwrap();
+        let tokens = serde_json::json!({ "keys": [keys[0].public()] });
+        assert!(Keys::read(&tokens).is_err());
+    }
+
+    #[test]
     fn sets_without_keys_are_refused() {
         for set in [serde_json::json!({}), serde_json::json!({ "keys": [] })] {
             assert!(Keys::read(&set).is_err());

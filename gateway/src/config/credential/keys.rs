@@ -1,6 +1,6 @@
 //! The keys of `[credentials.NAME]`, and which of them belong to which kind.
 
-use super::{INJECT, fixed, mint, oauth};
+use super::{INJECT, fixed, mint, oauth, postgres};
 use crate::config::form::SCOPE;
 use crate::config::keys::{DURATION_KEY, FILES, NETWORKS, PAIR};
 use policy::shape::{Choice, Key, Shape};
@@ -9,6 +9,7 @@ use policy::shape::{Choice, Key, Shape};
 pub(in crate::config) const CREDENTIAL: &[Key] = &{
     let [from, fields] = fixed::KEYS;
     let [issuer, audience, subject, claims, key, alg] = mint::KEYS;
+    let [url, user, password, tls, roles, grants, owner] = postgres::KEYS;
     let [token, revocation, client, subject_token, actor, id_jag] = oauth::KEYS;
     [
         Key::new(
@@ -17,6 +18,7 @@ pub(in crate::config) const CREDENTIAL: &[Key] = &{
                 Choice::new("exchange"),
                 Choice::new("mint"),
                 Choice::new("oauth"),
+                Choice::new("postgres"),
                 Choice::new("static"),
             ]),
             "Who issues it.",
@@ -73,6 +75,13 @@ pub(in crate::config) const CREDENTIAL: &[Key] = &{
         claims,
         key,
         alg,
+        url,
+        user,
+        password,
+        tls,
+        roles,
+        grants,
+        owner,
         token,
         revocation,
         client,
@@ -120,6 +129,11 @@ pub(in crate::config) fn of_kind(kind: &str) -> OfKind {
             &[],
             &["issuer", "audience", "subject", "claims", "key", "alg"],
             false,
+        ),
+        "postgres" => (
+            &["url", "user"],
+            &["password", "tls", "roles", "grants", "owner"],
+            true,
         ),
         "oauth" => (&["client"], &AUTHORIZATION_SERVER, true),
         "exchange" => (&["client"], &EXCHANGE, true),

@@ -5,6 +5,7 @@ mod inject;
 mod keys;
 mod mint;
 mod oauth;
+mod postgres;
 
 pub use fixed::Fixed;
 pub(super) use inject::INJECT;
@@ -13,6 +14,8 @@ pub(super) use keys::{CREDENTIAL, of_kind};
 pub use mint::Mint;
 pub(super) use mint::SUBJECT;
 pub use oauth::{Actor, ClientProof, Exchange, IdJag, OAuth, Place, Registration};
+pub use postgres::Postgres;
+pub(super) use postgres::place;
 
 use super::InboundTls;
 use ipnet::IpNet;
@@ -47,6 +50,8 @@ pub enum Kind {
     Fixed(Fixed),
     /// `kind = "mint"`.
     Mint(Mint),
+    /// `kind = "postgres"`.
+    Postgres(Postgres),
     /// `kind = "oauth"`.
     OAuth(OAuth),
 }
@@ -102,6 +107,7 @@ impl Kind {
     pub(super) fn fields(&self) -> Option<Vec<&str>> {
         match self {
             Self::Fixed(fixed) => Some(fixed.fields.iter().map(|(name, _)| &**name).collect()),
+            Self::Postgres(_) => Some(postgres::FIELDS.to_vec()),
             Self::Mint(_) | Self::OAuth(_) | Self::Exchange(_) => Some(vec!["token"]),
         }
     }
@@ -110,6 +116,7 @@ impl Kind {
     pub(crate) fn secrets(&self) -> Vec<SecretFrom> {
         match self {
             Self::Fixed(fixed) => fixed.fields.iter().map(|(_, from)| from.clone()).collect(),
+            Self::Postgres(_) => Vec::new(),
             Self::Mint(mint) => mint.key.iter().cloned().map(SecretFrom::File).collect(),
             Self::OAuth(oauth) => oauth.registration.secret().into_iter().collect(),
             Self::Exchange(exchange) => {

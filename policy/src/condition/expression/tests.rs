@@ -30,6 +30,7 @@ fn agent() -> Agent {
             effects: Effects::default(),
             clearance: Label::Internal,
             hops: 2,
+            life: None,
         },
         span: Span {
             source: 0,

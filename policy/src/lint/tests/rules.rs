@@ -55,6 +55,80 @@ fn shadowed() {
 }
 
 #[test]
+fn credential_conflict() {
+    let two = |one: &str, other: &str| {
+        format!(
+            "[[rules]]\nname = \"one\"\nagents = \"ada\"\nmessage = \"m\"\n{one}\nallow = true\n\
+             [[rules]]\nname = \"two\"\nagents = \"ada\"\nmessage = \"n\"\n{other}\nallow = true\n"
+        )
+    };
+    let (a, b) = ("tools = \"s/get_a*\"", "tools = \"s/get_*b\"");
+    let (c, d) = ("credential = \"c\"", "credential = \"d\"");
+    let both = |one: &str, other: &str| two(&format!("{a}\n{one}"), &format!("{b}\n{other}"));
+    with(&both(c, d), &[("credential-conflict", "\"d\"")]);
+    with(
+        &both("scope = \"x\"", "scope = [\"y\", \"{agent}\"]"),
+        &[("credential-conflict", "[\"y\", \"{agent}\"]")],
+    );
+    with(&both(c, "scope = \"x\""), &[]);
+    with(&both(c, c), &[]);
+    with(&both("scope = \"x\"", "scope = [\"y\", \"x\"]"), &[]);
+    with(&both(c, "credential_ttl = \"1m\""), &[]);
+    with(&both(c, &format!("{d}\nmode = \"shadow\"")), &[]);
+    // What no call matches both of.
+    let apart = |one: &str, other: &str| both(&format!("{one}\n{c}"), &format!("{other}\n{d}"));
+    for (one, other) in [
+        (
+            "args = { r = { is = 1 } }",
+            "args = { r = { in = [2, \"1\"] } }",
+        ),
+        ("args = { r = { max = 1 } }", "args = { r = { min = 2 } }"),
+        (
+            "args = { r = { absent = true } }",
+            "args = { r = { present = true } }",
+        ),
+        (
+            "args = { r = { like = \"a*\" } }",
+            "args = { r = { is = \"b\" } }",
+        ),
+        ("egress = \"internal\"", "egress = \"external\""),
+    ] {
+        with(&apart(one, other), &[]);
+        with(&apart(other, one), &[]);
+    }
+    for (one, other) in [
+        (
+            "args = { r = { is = 1 } }",
+            "args = { r = { in = [2, 1.0] } }",
+        ),
+        ("args = { r = { max = 2 } }", "args = { r = { min = 2 } }"),
+        ("args = { r = { is = 1 } }", "args = { q = { is = 2 } }"),
+        (
+            "args = { r = { like = \"a*\" } }",
+            "args = { r = { is = \"ab\" } }",
+        ),
+        (
+            "args = { \"r.*\" = { is = 1 } }",
+            "args = { \"r.*\" = { is = 2 } }",
+        ),
+        ("when = \"call.args.a == 1\"", "when = \"call.args.a == 2\""),
+    ] {
+        with(&apart(one, other), &[("credential-conflict", "\"d\"")]);
+    }
+    let (get, put) = ("tools = \"s/get_a\"", "tools = \"s/get_b\"");
+    with(&two(&format!("{get}\n{c}"), &format!("{put}\n{d}")), &[]);
+}
+
+/// An allow that says with what its calls go out changes something beside one that does not.
+#[test]
+fn an_allow_with_a_credential_is_not_spare() {
+    let more = "agents = \"ada\"\ntools = \"s/get_x\"\nallow = true";
+    with(&rule(&format!("{more}\ncredential = \"c\"")), &[]);
+    with(&rule(&format!("{more}\ncredential_ttl = \"1m\"")), &[]);
+    with(&rule(more), &[("shadowed", "\"more\"")]);
+}
+
+#[test]
 fn contradiction() {
     with(
         &rule("agents = \"ada\"\ntools = \"s/get_*\"\ndeny = \"no\""),

@@ -4,6 +4,7 @@ mod fixed;
 mod inject;
 mod mint;
 mod oauth;
+mod postgres;
 
 use super::Resolver;
 use super::values::{networks, texts};
@@ -91,6 +92,7 @@ impl Resolver<'_> {
             allow_private: networks(table.items("allow_private")),
         };
         let kind = match kind {
+            "postgres" => Kind::Postgres(self.postgres(entry, table)?),
             "exchange" => Kind::Exchange(Box::new(self.exchange(entry, table)?)),
             "mint" => Kind::Mint(self.mint(table)?),
             "oauth" => Kind::OAuth(self.oauth(entry, table)?),
@@ -141,15 +143,23 @@ impl Resolver<'_> {
             // Reported when the shape was checked.
             _ => return None,
         };
-        let unset = matches!(&from, SecretFrom::Env(_));
-        if let Err(why) = from.read() {
-            // A file that cannot be read was reported where its path was found.
-            if unset || why.ends_with("is empty") {
-                let one = Diagnostic::error(Code::UnreachableReference, value.span, why);
+        match (from.read(), &from) {
+            (Ok(_), _) => {}
+            // Only the process that serves needs it: whoever checks or asks may not have it.
+            (Err(why), SecretFrom::Env(_)) => {
+                let one = Diagnostic::warning(Code::UnreachableReference, value.span, why);
                 self.diagnostics
-                    .push(one.help("put the secret there before the gateway starts"));
+                    .push(one.help("the gateway does not start without it"));
             }
-            return None;
+            (Err(why), SecretFrom::File(_)) => {
+                // A file that cannot be read was reported where its path was found.
+                if why.ends_with("is empty") {
+                    let one = Diagnostic::error(Code::UnreachableReference, value.span, why);
+                    self.diagnostics
+                        .push(one.help("put the secret there before the gateway starts"));
+                }
+                return None;
+            }
         }
         Some(from)
     }
