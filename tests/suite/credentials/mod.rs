@@ -2,6 +2,8 @@
 
 mod backends;
 mod ending;
+mod kinds;
+mod mint;
 mod places;
 mod serving;
 
