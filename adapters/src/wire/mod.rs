@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod array;
 pub mod code;
+pub mod echo;
 pub mod header;
 pub mod list;
 mod look_alike;

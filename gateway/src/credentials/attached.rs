@@ -7,6 +7,7 @@ use crate::audit::secret::Leased;
 use crate::pipeline::{Denial, Refusal};
 use adapters::secret::Secret;
 use adapters::upstream::{Exchange, Upstream};
+use adapters::wire::echo::Patterns;
 use adapters::wire::splice::Edit;
 use adapters::wire::{Member, Method, array, text};
 use std::sync::Arc;
@@ -48,6 +49,11 @@ impl Attached {
     /// The credential as an argument of the tool, where it goes there.
     pub(crate) fn argument(&self) -> Option<&Edit> {
         self.argument.as_ref()
+    }
+
+    /// What no answer may hold; none where every secret is too short to tell.
+    pub(crate) fn patterns(&self) -> Option<&Arc<Patterns>> {
+        self.held.lease().ready.patterns()
     }
 
     /// Its server sent it back: it is revoked, whoever uses it.

@@ -5,6 +5,7 @@ use crate::snapshot::Server;
 use adapters::credential::{Field, Minted};
 use adapters::secret::Secret;
 use adapters::upstream::{Carried, Exchange, Upstream};
+use adapters::wire::echo::Patterns;
 use adapters::wire::text;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -21,6 +22,8 @@ pub(super) struct Ready {
     origin: Origin,
     /// The server, over connections nobody else's calls are on.
     upstream: Arc<dyn Upstream>,
+    /// What no answer may hold.
+    patterns: Option<Arc<Patterns>>,
 }
 
 enum Place {
@@ -72,12 +75,18 @@ impl Ready {
             place,
             origin,
             upstream: Arc::clone(&server.upstream).alone(),
+            patterns: patterns(minted),
         })
     }
 
     /// The server, over connections nobody else's calls are on.
     pub(super) fn upstream(&self) -> &Arc<dyn Upstream> {
         &self.upstream
+    }
+
+    /// What no answer may hold; none where every secret is too short to tell.
+    pub(super) fn patterns(&self) -> Option<&Arc<Patterns>> {
+        self.patterns.as_ref()
     }
 
     /// The argument it goes in, and its value as JSON, where it goes in one.
@@ -110,6 +119,11 @@ impl std::fmt::Debug for Ready {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Ready").finish_non_exhaustive()
     }
+}
+
+fn patterns(minted: &Minted) -> Option<Arc<Patterns>> {
+    let secret = minted.fields.iter().filter(|field| !field.open);
+    Patterns::new(secret.map(|field| field.value.expose())).map(Arc::new)
 }
 
 fn render(template: &Template, minted: &Minted) -> Result<Zeroizing<String>, String> {

@@ -4,17 +4,16 @@
 //! A message of a stream is decided under the snapshot of that moment; what it no longer allows is withheld, and a GET
 //! or listen stream of a caller who may reach nothing any more is ended.
 
+use super::echo::Searched;
 use super::judge::{self, Judged};
 use super::{Call, End, Shared};
 use crate::audit::{Ending, Listed};
 use crate::identity::now as seconds;
 use crate::pipeline::{Asker, Cut, Refusal, UpstreamFault};
 use crate::task::Cause;
-use adapters::upstream::ReplyBody;
 use adapters::wire::revision::Era;
 use adapters::wire::sse::{Decoder, Frame};
 use bytes::Bytes;
-use http_body::Body as _;
 use std::collections::VecDeque;
 use std::future::Future as _;
 use std::pin::Pin;
@@ -33,7 +32,7 @@ const STANDING: Duration = Duration::from_secs(1);
 pub(crate) struct Events {
     pub(super) call: Call,
     pub(super) shared: Shared,
-    body: ReplyBody,
+    body: Searched,
     decoder: Decoder,
     out: VecDeque<Bytes>,
     /// One timer for both: the next comment or the deadline, whichever is first.
@@ -67,7 +66,7 @@ fn proven_for(call: &Call) -> Duration {
 // === impl Events ===
 
 impl Events {
-    pub(super) fn new(mut call: Call, body: ReplyBody, shared: Shared) -> Self {
+    pub(super) fn new(mut call: Call, body: Searched, shared: Shared) -> Self {
         let settings = &call.authorized.server().settings.deadlines;
         let now = Instant::now();
         let over = call.authorized.bound().task().over().clone();
@@ -159,16 +158,18 @@ impl Events {
 
     /// Reads on, or does what the time asks for.
     fn body_or_time(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        match Pin::new(&mut self.body).poll_frame(context) {
-            Poll::Ready(Some(Ok(frame))) => {
-                if let Ok(chunk) = frame.into_data() {
-                    self.decoder.feed(chunk);
-                    self.quiet_since = Instant::now();
-                }
+        match self.body.poll(&self.call, context) {
+            Poll::Ready(Some(Ok(chunk))) => {
+                self.decoder.feed(chunk);
+                self.quiet_since = Instant::now();
                 return Poll::Ready(());
             }
-            Poll::Ready(Some(Err(error))) => {
-                self.broken(error.to_string());
+            Poll::Ready(Some(Err(UpstreamFault::Echo))) => {
+                self.echoed();
+                return Poll::Ready(());
+            }
+            Poll::Ready(Some(Err(fault))) => {
+                self.broken(fault.to_string());
                 return Poll::Ready(());
             }
             Poll::Ready(None) => {
@@ -269,6 +270,16 @@ impl Events {
         }
         self.call.closed();
         self.fail(&Refusal::UpstreamFailed(UpstreamFault::Answer("broke off")));
+    }
+
+    /// The server sent the credential back: nobody resumes this, and nothing more of it is believed.
+    fn echoed(&mut self) {
+        self.done = true;
+        self.reason = Some(UpstreamFault::Echo.to_string());
+        if self.answered.is_none() {
+            self.call.closed();
+            self.fail(&Refusal::UpstreamFailed(UpstreamFault::Echo));
+        }
     }
 
     /// The task has ended. A deadline cancels calls; a stream without a lease lives on, until its own.

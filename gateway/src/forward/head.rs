@@ -3,6 +3,7 @@
 //! A well-formed JSON-RPC answer is the server's own, whatever its status; every other body is an upstream failure and
 //! is never shown. A server's 401 and 403 speak of its own authorization, never of the caller's.
 
+use super::echo::{self, Searched};
 use super::era::Speaks;
 use super::events::Events;
 use super::{Call, Content, Forwarded, Relay, Shared, plain};
@@ -44,14 +45,23 @@ pub(super) async fn read(
     shared: &Shared,
 ) -> Result<Forwarded, Refusal> {
     let (head, body) = response.into_parts();
-    if head
-        .headers
-        .get(CONTENT_ENCODING)
-        .is_some_and(|value| value.as_bytes() != b"identity")
-    {
+    let mut body = Searched::new(&call, body);
+    let encoding = head.headers.get(CONTENT_ENCODING);
+    if echo::holds(&call, &head.headers) {
+        let fault = call.betrayed();
+        return Err(failed(call, fault));
+    }
+    if encoding.is_some_and(|value| value.as_bytes() != b"identity") {
         return Err(failed(call, UpstreamFault::Encoding));
     }
     let media = media(&head.headers);
+    if !is_read(&call, head.status, media) {
+        let fault = UpstreamFault::Status(head.status.as_u16());
+        let fault = body.unread(&call, fault).await;
+        if let UpstreamFault::Echo = fault {
+            return Err(failed(call, fault));
+        }
+    }
     match call.authorized.bound().asked().ask() {
         Ask::Say(_) if call.id().is_some() => answer(call, head, body, media, shared).await,
         Ask::Say(_) => accepted(call, head, body, media).await,
@@ -60,11 +70,26 @@ pub(super) async fn read(
     }
 }
 
+/// Whether somebody will read the body of such an answer.
+fn is_read(call: &Call, status: StatusCode, media: Media) -> bool {
+    let turned_away = matches!(status.as_u16(), 401 | 403 | 405) || status.is_redirection();
+    match call.authorized.bound().asked().ask() {
+        Ask::Say(_) if call.id().is_some() && media == Media::Json => {
+            !turned_away || status == StatusCode::METHOD_NOT_ALLOWED
+        }
+        Ask::Say(_) | Ask::Listen if media == Media::Json => {
+            !turned_away && status.is_client_error()
+        }
+        Ask::Say(_) | Ask::Listen => media == Media::Events && status == StatusCode::OK,
+        Ask::End => false,
+    }
+}
+
 /// The answer to a request.
 async fn answer(
     call: Call,
     head: Parts,
-    body: ReplyBody,
+    body: Searched,
     media: Media,
     shared: &Shared,
 ) -> Result<Forwarded, Refusal> {
@@ -122,6 +147,9 @@ async fn unusable(
     shared: &Shared,
 ) -> Refusal {
     call.closed();
+    if let UpstreamFault::Echo = fault {
+        return Refusal::UpstreamFailed(fault);
+    }
     let bound = call.authorized.bound();
     if let Some(session) = bound
         .session()
@@ -153,7 +181,7 @@ async fn unusable(
 async fn accepted(
     call: Call,
     head: Parts,
-    body: ReplyBody,
+    body: Searched,
     media: Media,
 ) -> Result<Forwarded, Refusal> {
     let status = head.status;
@@ -185,7 +213,7 @@ async fn accepted(
 async fn listening(
     call: Call,
     head: Parts,
-    body: ReplyBody,
+    body: Searched,
     media: Media,
     shared: &Shared,
 ) -> Result<Forwarded, Refusal> {
@@ -234,7 +262,7 @@ fn ended(call: Call, head: &Parts, shared: &Shared) -> Result<Forwarded, Refusal
     }
 }
 
-fn stream(call: Call, mut headers: HeaderMap, body: ReplyBody, shared: &Shared) -> Forwarded {
+fn stream(call: Call, mut headers: HeaderMap, body: Searched, shared: &Shared) -> Forwarded {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(
         HeaderName::from_static("x-accel-buffering"),

@@ -4,6 +4,7 @@
 //! stages need.
 
 mod answer;
+mod echo;
 mod era;
 mod events;
 mod head;

@@ -3,17 +3,16 @@
 //! A small answer is taken whole, so that its record precedes its first byte; a large one passes as it comes.
 
 use super::answer::{self, ending, fault, finish, options};
+use super::echo::Searched;
 use super::{Call, Content, End, Relay, Shared, Whole, seals};
 use crate::audit::Ending;
 use crate::pipeline::{Cut, UpstreamFault};
 use crate::telemetry::fault::Fault;
-use adapters::upstream::ReplyBody;
 use adapters::wire::answer::{Facts, Reader};
 use adapters::wire::{Class, Member, splice};
 use bytes::Bytes;
 use http::StatusCode;
-use http_body::{Body as _, SizeHint};
-use http_body_util::BodyExt as _;
+use http_body::SizeHint;
 use std::collections::VecDeque;
 use std::future::Future as _;
 use std::pin::Pin;
@@ -30,7 +29,7 @@ const ERROR_BYTES: usize = 64 * 1024;
 #[derive(Debug)]
 pub(crate) struct Plain {
     call: Call,
-    body: ReplyBody,
+    body: Searched,
     reader: Option<Reader>,
     digest: Option<[u8; 32]>,
     out: VecDeque<Bytes>,
@@ -49,7 +48,7 @@ pub(crate) struct Plain {
 pub(super) async fn read(
     call: Call,
     status: StatusCode,
-    mut body: ReplyBody,
+    mut body: Searched,
     shared: &Shared,
 ) -> Result<Content, (Call, UpstreamFault)> {
     let method = call.method();
@@ -61,14 +60,11 @@ pub(super) async fn read(
     let mut out = Vec::new();
     let mut size = 0;
     loop {
-        let frame = match timeout_at(call.deadline, body.frame()).await {
-            Ok(Some(Ok(frame))) => frame,
-            Ok(Some(Err(error))) => return Err((call, UpstreamFault::Exchange(error))),
+        let chunk = match timeout_at(call.deadline, body.next(&call)).await {
+            Ok(Some(Ok(chunk))) => chunk,
+            Ok(Some(Err(fault))) => return Err((call, fault)),
             Ok(None) => break,
             Err(_) => return Err((call, UpstreamFault::Late)),
-        };
-        let Ok(chunk) = frame.into_data() else {
-            continue;
         };
         size += chunk.len();
         let mut seal = |handle, own: &str| {
@@ -80,7 +76,8 @@ pub(super) async fn read(
             )
         };
         if let Err(flaw) = reader.feed(chunk, &mut seal, &mut out) {
-            return Err((call, fault(flaw)));
+            let fault = body.unread(&call, fault(flaw)).await;
+            return Err((call, fault));
         }
         if size > HELD && reader.released() {
             let plain = Plain::new(call, body, (reader, digest), out);
@@ -115,12 +112,19 @@ pub(super) async fn read(
 /// # Errors
 ///
 /// What makes the body no such error.
-pub(super) async fn read_error(call: &Call, body: ReplyBody) -> Result<Content, UpstreamFault> {
-    let limited = http_body_util::Limited::new(body, ERROR_BYTES).collect();
-    let body = match timeout_at(call.deadline, limited).await {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(_)) => return Err(UpstreamFault::TooLarge),
-        Err(_) => return Err(UpstreamFault::Late),
+pub(super) async fn read_error(call: &Call, mut body: Searched) -> Result<Content, UpstreamFault> {
+    let mut chunks = Vec::new();
+    let mut size = 0;
+    let body = loop {
+        match timeout_at(call.deadline, body.next(call)).await {
+            Ok(Some(chunk)) => chunks.push(chunk?),
+            Ok(None) => break splice::join(chunks),
+            Err(_) => return Err(UpstreamFault::Late),
+        }
+        size += chunks.last().map_or(0, Bytes::len);
+        if size > ERROR_BYTES {
+            return Err(UpstreamFault::TooLarge);
+        }
     };
     match error(call, &body) {
         Some(fault) => Ok(Content::whole(vec![body], Ending::ServerError(fault))),
@@ -148,7 +152,7 @@ pub(super) fn error(call: &Call, body: &[u8]) -> Option<Fault> {
 impl Plain {
     fn new(
         call: Call,
-        body: ReplyBody,
+        body: Searched,
         (reader, digest): (Reader, Option<[u8; 32]>),
         out: Vec<Bytes>,
     ) -> Self {
@@ -177,8 +181,8 @@ impl Plain {
             let Some(reader) = &mut self.reader else {
                 return Poll::Ready(None);
             };
-            let frame = match Pin::new(&mut self.body).poll_frame(context) {
-                Poll::Ready(frame) => frame,
+            let chunk = match self.body.poll(&self.call, context) {
+                Poll::Ready(chunk) => chunk,
                 Poll::Pending => {
                     if self.over.as_mut().poll(context).is_ready() {
                         return self.cut("the task ended before its answer".to_owned());
@@ -188,20 +192,17 @@ impl Plain {
                 }
             };
             let mut out = Vec::new();
-            let step = match frame {
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(chunk) => {
-                        let (call, digest) = (&self.call, self.digest.as_ref());
-                        let mut seal = |handle, own: &str| {
-                            seals::seal(call, digest.map(<[u8; 32]>::as_slice), handle, own)
-                        };
-                        reader
-                            .feed(chunk, &mut seal, &mut out)
-                            .map_err(|flaw| flaw.reason().to_owned())
-                    }
-                    Err(_) => Ok(()),
-                },
-                Some(Err(error)) => Err(error.to_string()),
+            let step = match chunk {
+                Some(Ok(chunk)) => {
+                    let (call, digest) = (&self.call, self.digest.as_ref());
+                    let mut seal = |handle, own: &str| {
+                        seals::seal(call, digest.map(<[u8; 32]>::as_slice), handle, own)
+                    };
+                    reader
+                        .feed(chunk, &mut seal, &mut out)
+                        .map_err(|flaw| flaw.reason().to_owned())
+                }
+                Some(Err(fault)) => Err(fault.to_string()),
                 None => self.finish(&mut out),
             };
             if let Err(reason) = step {

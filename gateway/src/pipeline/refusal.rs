@@ -145,6 +145,8 @@ pub enum UpstreamFault {
     TooLarge,
     /// Not whole at the call's deadline.
     Late,
+    /// It holds the credential the server was called with.
+    Echo,
 }
 
 // === impl Refusal ===
@@ -286,7 +288,8 @@ impl UpstreamFault {
             | Self::MediaType
             | Self::Encoding
             | Self::Answer(_)
-            | Self::TooLarge => Fault::Answer,
+            | Self::TooLarge
+            | Self::Echo => Fault::Answer,
         }
     }
 }
@@ -317,6 +320,9 @@ impl fmt::Display for UpstreamFault {
             Self::Answer(why) => write!(f, "the server's answer: {why}"),
             Self::Late => f.write_str("the server's answer was not whole at the call's deadline"),
             Self::TooLarge => f.write_str("the server's answer is larger than the bounds allow"),
+            Self::Echo => {
+                f.write_str("the server's answer holds the credential it was called with")
+            }
         }
     }
 }

@@ -242,7 +242,8 @@ fn upstream(fault: &UpstreamFault) -> Shown {
         | UpstreamFault::Encoding
         | UpstreamFault::Answer(_)
         | UpstreamFault::TooLarge
-        | UpstreamFault::Late => own(
+        | UpstreamFault::Late
+        | UpstreamFault::Echo => own(
             StatusCode::BAD_GATEWAY,
             "The upstream server gave no usable answer",
         ),

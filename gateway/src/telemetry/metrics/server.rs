@@ -17,6 +17,8 @@ pub struct Health {
     /// Seconds since the epoch; 0 while nothing was heard of it.
     seen: AtomicI64,
     asked: AtomicBool,
+    /// Answers that held the credential their call went out with.
+    echoes: AtomicI64,
 }
 
 // === impl Servers ===
@@ -67,6 +69,12 @@ impl Servers {
                 "When a server was last heard of, seconds since the epoch; 0 is never.",
                 points(&|health| health.seen.load(Ordering::Relaxed)),
             ),
+            Reading::new(
+                "hopgate.server.echoes",
+                (Kind::Counter, Unit::None),
+                "Answers refused because they held the credential their call went out with.",
+                points(&|health| health.echoes.load(Ordering::Relaxed)),
+            ),
         ]
     }
 }
@@ -79,6 +87,11 @@ impl Health {
         self.seen.store(seconds_now(), Ordering::Relaxed);
         self.up.store(true, Ordering::Relaxed);
         self.asked.store(true, Ordering::Relaxed);
+    }
+
+    /// The server sent back the credential it was called with.
+    pub fn echoed(&self) {
+        self.echoes.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The server could not be reached, or gave no answer.
