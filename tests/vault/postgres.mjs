@@ -14,6 +14,8 @@ import { freePort, start as begin } from '../conformance/processes.mjs';
 import { until } from '../spire/spire.mjs';
 
 const run = promisify(execFile);
+const ROOT = '/usr/lib/postgresql';
+const program = (name) => path.join(ROOT, fs.readdirSync(ROOT).sort((a, b) => b - a)[0], 'bin', name);
 
 // PostgreSQL refuses to serve as root.
 const root = process.getuid() === 0;
@@ -26,19 +28,19 @@ export async function startPostgres() {
   fs.writeFileSync(path.join(place, 'password'), password);
   if (root) execFileSync('chown', ['-R', 'postgres', place]);
   const init = ['-D', data, '-A', 'scram-sha-256', '-U', 'postgres', `--pwfile=${path.join(place, 'password')}`, '--no-sync', '--locale=C', '-E', 'UTF8'];
-  await run(...unprivileged('initdb', init), { cwd: '/' });
+  await run(...unprivileged(program('initdb'), init), { cwd: '/' });
   const port = await freePort();
   const log = path.join(place, 'log');
   const as = async (user, secret, sql) => {
     const args = ['-h', '127.0.0.1', '-p', String(port), '-U', user, '-d', 'postgres', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-c', sql];
-    const { stdout } = await run('psql', args, { cwd: '/', env: { PATH: process.env.PATH, PGPASSWORD: secret, PGCONNECT_TIMEOUT: '5' } });
+    const { stdout } = await run(program('psql'), args, { cwd: '/', env: { PATH: process.env.PATH, PGPASSWORD: secret, PGCONNECT_TIMEOUT: '5' } });
     return stdout.split('\n').filter(Boolean);
   };
   const ask = (sql) => as('postgres', password, sql);
   let child;
   const start = async () => {
     const args = ['-D', data, '-p', port, '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=', '-c', 'fsync=off'].map(String);
-    child = begin(...unprivileged('postgres', args), { cwd: '/', log });
+    child = begin(...unprivileged(program('postgres'), args), { cwd: '/', log });
     await until('PostgreSQL answers', () => ask('SELECT 1'), 30000);
   };
   await start();

@@ -2,12 +2,11 @@
 
 use super::api::{Answer, Api, Auth, Fault};
 use super::sessions::{REVOKE_SELF, seconds};
+use crate::credential::oauth::token_file;
 use crate::credential::{IssueError, Order};
 use crate::secret::Secret;
 use serde_json::{Map, Value, json};
-use std::path::{Path, PathBuf};
-use tokio::io::AsyncReadExt as _;
-use zeroize::Zeroizing;
+use std::path::PathBuf;
 
 /// How to log in.
 #[derive(Debug, Clone)]
@@ -52,9 +51,6 @@ pub enum Material {
     Held(Secret),
 }
 
-/// The largest file.
-const FILE_MOST: u64 = 64 * 1024;
-
 // === impl Login ===
 
 impl Login {
@@ -76,7 +72,7 @@ impl Login {
                     return Err(IssueError::Refused(why.to_owned()));
                 }
             },
-            Self::Token(file) => return child(api, &read(file).await?, order).await,
+            Self::Token(file) => return child(api, &token_file(file).await?, order).await,
             _ => self.own(api).await?,
         };
         Ok(Some(auth))
@@ -89,7 +85,7 @@ impl Login {
                 mount,
                 role,
                 jwt: Jwt::File(file),
-            } => by_jwt(api, (mount, role), &read(file).await?).await,
+            } => by_jwt(api, (mount, role), &token_file(file).await?).await,
             Self::Jwt { .. } => Err(IssueError::Refused(
                 "only callers log in here, not the gateway".to_owned(),
             )),
@@ -102,7 +98,7 @@ impl Login {
                 let secret_id = match secret_id {
                     Material::Held(secret) => secret,
                     Material::File(file) => {
-                        held = read(file).await?;
+                        held = token_file(file).await?;
                         &held
                     }
                 };
@@ -111,7 +107,7 @@ impl Login {
             }
             // Whoever keeps the file renews it.
             Self::Token(file) => Ok(Auth {
-                token: read(file).await?,
+                token: token_file(file).await?,
                 accessor: None,
                 life: None,
                 renewable: false,
@@ -189,21 +185,5 @@ fn session(answer: Result<Answer, Fault>) -> Result<Auth, IssueError> {
             "the login gives a token without accessor, which cannot be revoked: let its role give service tokens"
                 .to_owned(),
         )),
-    }
-}
-
-/// What is in a file, without the white space around it.
-async fn read(file: &Path) -> Result<Secret, IssueError> {
-    let failed = |why: &str| IssueError::Failed(format!("`{}`: {why}", file.display()));
-    let opened = tokio::fs::File::open(file).await;
-    let opened = opened.map_err(|why| failed(&why.kind().to_string()))?;
-    let mut bytes = Zeroizing::new(Vec::new());
-    let read = opened.take(FILE_MOST + 1).read_to_end(&mut bytes).await;
-    read.map_err(|why| failed(&why.kind().to_string()))?;
-    let secret = bytes.trim_ascii();
-    let plain = secret.iter().all(u8::is_ascii_graphic);
-    match !secret.is_empty() && plain && bytes.len() as u64 <= FILE_MOST {
-        true => Ok(Secret::new(secret)),
-        false => Err(failed("holds no token")),
     }
 }
