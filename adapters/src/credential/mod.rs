@@ -5,6 +5,7 @@
 
 pub mod exchange;
 pub mod fixed;
+pub mod github_app;
 pub mod mint;
 pub mod oauth;
 pub mod postgres;
@@ -187,6 +188,17 @@ pub trait Issuer: Send + Sync + std::fmt::Debug {
     /// Gives back what the issuer itself holds at the backend, once all that it has minted is taken back.
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {})
+    }
+}
+
+// === impl RevokeError ===
+
+impl From<IssueError> for RevokeError {
+    fn from(error: IssueError) -> Self {
+        match error {
+            IssueError::Refused(why) => Self::Refused(why),
+            IssueError::Unavailable(why) | IssueError::Failed(why) => Self::Failed(why),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a token endpoint answers (RFC 6749, RFC 8693), read strictly: a token of another kind, or one good for more
 //! than was asked for, is not used.
 
-use super::super::{IssueError, RevokeError};
+use super::super::IssueError;
 use crate::secret::Secret;
 use crate::wire;
 use crate::wire::scan::Bounds;
@@ -132,15 +132,6 @@ pub(super) fn refusal(status: StatusCode, body: &[u8], place: &str) -> IssueErro
     match later {
         true => IssueError::Unavailable(why),
         false => IssueError::Refused(why),
-    }
-}
-
-impl From<IssueError> for RevokeError {
-    fn from(error: IssueError) -> Self {
-        match error {
-            IssueError::Refused(why) => Self::Refused(why),
-            IssueError::Unavailable(why) | IssueError::Failed(why) => Self::Failed(why),
-        }
     }
 }
 
