@@ -237,6 +237,8 @@ impl Drop for Gateway {
         if std::thread::panicking() {
             eprintln!("hopgate said:\n{}", self.stderr().text());
         } else {
+            let leaks = crate::leaks::found(&self.place.folder);
+            assert!(leaks.is_empty(), "credentials are written in {leaks:?}");
             drop(std::fs::remove_dir_all(&self.place.folder));
         }
     }

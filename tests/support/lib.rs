@@ -10,6 +10,7 @@ pub mod collector;
 pub mod gateway;
 pub mod issuer;
 pub mod json;
+pub mod leaks;
 pub mod lines;
 pub mod random;
 pub mod records;

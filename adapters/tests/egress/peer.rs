@@ -2,7 +2,7 @@
 
 use adapters::egress::Settings;
 use adapters::upstream::http::HttpUpstream;
-use adapters::upstream::{Exchange, ReplyBody, Upstream as _, UpstreamError};
+use adapters::upstream::{Carried, Exchange, ReplyBody, Upstream, UpstreamError};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Response};
 use http_body_util::BodyExt as _;
@@ -91,13 +91,22 @@ pub(crate) async fn post(
     upstream: &HttpUpstream,
     body: &'static str,
 ) -> Result<Response<ReplyBody>, UpstreamError> {
+    carry(upstream, body, None).await
+}
+
+/// Sends a POST with a credential.
+pub(crate) async fn carry(
+    upstream: &dyn Upstream,
+    body: &'static str,
+    carried: Option<Carried>,
+) -> Result<Response<ReplyBody>, UpstreamError> {
     let mut headers = HeaderMap::new();
     headers.insert("content-type", "application/json".parse().unwrap());
     let exchange = Exchange {
         method: Method::POST,
         headers,
         body: Bytes::from_static(body.as_bytes()),
-        carried: None,
+        carried,
     };
     upstream.exchange(exchange).await
 }

@@ -1,8 +1,9 @@
 //! A server over plain HTTP: what it receives, what of its answers arrives, and what happens when it breaks off.
 
-use crate::peer::{Seen, listen, post, read, settings, upstream};
-use adapters::upstream::UpstreamError;
+use crate::peer::{Seen, carry, listen, post, read, settings, upstream};
+use adapters::secret::Secret;
 use adapters::upstream::http::HttpUpstream;
+use adapters::upstream::{Carried, Upstream, UpstreamError};
 use http_body_util::BodyExt as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
+use url::Url;
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
@@ -33,6 +35,45 @@ async fn the_server_receives_what_was_given_and_the_transport_needs() {
          accept-encoding: identity\r\ncontent-length: 9\r\n\r\n{{\"a\":1.0}}"
     );
     assert_eq!(seen.requests(), [expected]);
+}
+
+#[tokio::test]
+async fn a_credential_leaves_for_its_origin_and_no_other() {
+    let (port, seen) = answering(OK).await;
+    let bound = |url: &str, query: &str| {
+        Some(Carried {
+            origin: Url::parse(url).unwrap().origin(),
+            query: Some(Secret::from(query)),
+        })
+    };
+    for other in [
+        format!("https://127.0.0.1:{port}"),
+        format!("http://127.0.0.1:{}", port - 1),
+        format!("http://localhost:{port}"),
+        "http://evil.example".to_owned(),
+    ] {
+        let refused = carry(&upstream(port), "{}", bound(&other, "key=1")).await;
+        assert!(matches!(refused, Err(UpstreamError::Refused(_))), "{other}");
+    }
+    assert_eq!(seen.connections(), 0);
+    let own = format!("http://127.0.0.1:{port}/elsewhere");
+    carry(&upstream(port), "{}", bound(&own, "key=a%26b"))
+        .await
+        .unwrap();
+    assert!(seen.requests()[0].starts_with("POST /mcp?a=b&key=a%26b HTTP/1.1"));
+}
+
+#[tokio::test]
+async fn a_credential_has_connections_of_its_own() {
+    let (port, seen) = answering(OK).await;
+    let shared: Arc<dyn Upstream> = Arc::new(upstream(port));
+    let (one, two) = (Arc::clone(&shared).alone(), Arc::clone(&shared).alone());
+    for upstream in [&shared, &one, &two, &shared, &one, &two] {
+        read(carry(&**upstream, "{}", None).await.unwrap())
+            .await
+            .unwrap();
+    }
+    assert_eq!(seen.connections(), 3);
 }
 
 #[tokio::test]

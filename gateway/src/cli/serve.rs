@@ -108,6 +108,10 @@ where
     if let Err(why) = telemetry::log::start(config.log.json, level, outlets.lines.as_ref()) {
         return fail(why);
     }
+    #[cfg(debug_assertions)]
+    if let Err(why) = crate::credentials::failpoint() {
+        return fail(why);
+    }
     super::memory::close();
     let runtime = match super::runtime() {
         Ok(runtime) => runtime,

@@ -22,6 +22,8 @@ pub(crate) use entry::Entry;
 pub(crate) use leases::{Leases, Whose};
 pub(crate) use source::Source;
 pub(crate) use step::Step;
+#[cfg(debug_assertions)]
+pub(crate) use step::failpoint;
 pub(crate) use supervisor::Cause;
 
 use crate::audit::CallId;

@@ -58,18 +58,38 @@ impl Step {
     }
 }
 
+/// Names the step at which this process is to end, where a test has named one.
+///
+/// # Errors
+///
+/// All names there are, where it has named none of them.
+#[cfg(debug_assertions)]
+pub(crate) fn failpoint() -> Result<(), String> {
+    match failpoint::NAMED.as_ref() {
+        Ok(_) => Ok(()),
+        Err(name) => {
+            let names = Step::ALL.map(Step::name).join(" ");
+            Err(format!("HOPGATE_FAILPOINT: `{name}` is none of: {names}"))
+        }
+    }
+}
+
 #[cfg(debug_assertions)]
 mod failpoint {
     use super::Step;
     use std::sync::LazyLock;
 
-    static NAMED: LazyLock<Option<Step>> = LazyLock::new(|| {
-        let name = std::env::var("HOPGATE_FAILPOINT").ok()?;
-        Step::ALL.into_iter().find(|step| step.name() == name)
+    /// The step that is named; a name that is none.
+    pub(super) static NAMED: LazyLock<Result<Option<Step>, String>> = LazyLock::new(|| {
+        let Ok(name) = std::env::var("HOPGATE_FAILPOINT") else {
+            return Ok(None);
+        };
+        let named = Step::ALL.into_iter().find(|step| step.name() == name);
+        named.map(Some).ok_or(name)
     });
 
     pub(super) fn reached(step: Step) {
-        if *NAMED == Some(step) {
+        if *NAMED == Ok(Some(step)) {
             // As little is cleaned up as by SIGKILL.
             std::process::abort();
         }

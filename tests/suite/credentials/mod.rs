@@ -1,9 +1,14 @@
 //! What calls go out with: where a credential goes, whom a lease serves, and what is left of it.
 
 mod backends;
+mod binding;
 mod ending;
+mod kinds;
+mod mint;
 mod places;
 mod serving;
+mod simulated;
+mod steps;
 
 use serde_json::Value;
 use std::path::{Path, PathBuf};
