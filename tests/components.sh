@@ -81,6 +81,11 @@ need_python() {
   python3 -c 'import ensurepip' 2>/dev/null || need_command ensurepip-is-missing python3-venv || return 1
   once venv "${PYTHON_PACKAGES[*]}" pip_install "${PYTHON_PACKAGES[@]}"
 }
+# Its programs are in no PATH, and a server of its own is started by whoever needs one.
+need_postgres() {
+  ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || need_command initdb-is-missing postgresql postgresql-client || return 1
+  ls /usr/lib/postgresql/*/bin/{initdb,postgres,psql} >/dev/null
+}
 need_nginx() { need_command nginx nginx-light; }
 need_h2spec() {
   need_command openssl openssl || return 1

@@ -3,6 +3,8 @@
 mod backends;
 mod binding;
 mod ending;
+mod kinds;
+mod mint;
 mod places;
 mod serving;
 mod simulated;
