@@ -1,5 +1,6 @@
 //! Builds the issuers of credentials, a function for each kind.
 
+mod github_app;
 mod oauth;
 mod postgres;
 mod vault;
@@ -62,6 +63,7 @@ fn issuer(
     match &settings.kind {
         Kind::Fixed(settings) => Ok(Arc::new(fixed(settings)?)),
         Kind::Exchange(own) => Ok(Arc::new(oauth::exchange(config, settings, own)?)),
+        Kind::GithubApp(own) => Ok(Arc::new(github_app::github_app(config, settings, own)?)),
         Kind::Mint(settings) => Ok(Arc::new(mint(config, ring, settings)?)),
         Kind::Postgres(own) => Ok(Arc::new(postgres::postgres(config, settings, own)?)),
         Kind::OAuth(own) => Ok(Arc::new(oauth::oauth(config, settings, own)?)),

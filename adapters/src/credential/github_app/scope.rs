@@ -161,10 +161,7 @@ mod tests {
         );
         assert_eq!(scope(&[]).unwrap().request(), "{}");
         let twice = scope(&["contents:write", "contents:read"]).unwrap();
-        assert_eq!(
-            twice.request(),
-            r#"{"permissions":{"contents":"write"}}"#
-        );
+        assert_eq!(twice.request(), r#"{"permissions":{"contents":"write"}}"#);
         for bad in [
             "read",
             "repo:",

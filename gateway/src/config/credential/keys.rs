@@ -1,6 +1,6 @@
 //! The keys of `[credentials.NAME]`, and which of them belong to which kind.
 
-use super::{INJECT, fixed, mint, oauth, postgres, vault};
+use super::{INJECT, fixed, github_app, mint, oauth, postgres, vault};
 use crate::config::form::SCOPE;
 use crate::config::keys::{DURATION_KEY, FILES, NETWORKS, PAIR};
 use policy::shape::{Choice, Key, Shape};
@@ -10,6 +10,7 @@ pub(in crate::config) const CREDENTIAL: &[Key] = &{
     let [from, fields] = fixed::KEYS;
     let [issuer, audience, subject, claims, key, alg] = mint::KEYS;
     let [url, user, password, tls, roles, grants, owner] = postgres::KEYS;
+    let [app, installation, api] = github_app::KEYS;
     let [token, revocation, client, subject_token, actor, id_jag] = oauth::KEYS;
     let [address, namespace, login, path, parameters] = vault::KEYS;
     [
@@ -17,6 +18,7 @@ pub(in crate::config) const CREDENTIAL: &[Key] = &{
             "kind",
             Shape::Choice(&[
                 Choice::new("exchange"),
+                Choice::new("github_app"),
                 Choice::new("mint"),
                 Choice::new("oauth"),
                 Choice::new("postgres"),
@@ -95,6 +97,9 @@ pub(in crate::config) const CREDENTIAL: &[Key] = &{
         login,
         path,
         parameters,
+        app,
+        installation,
+        api,
     ]
 };
 
@@ -142,6 +147,7 @@ pub(in crate::config) fn of_kind(kind: &str) -> OfKind {
             &["password", "tls", "roles", "grants", "owner"],
             true,
         ),
+        "github_app" => (&["app", "installation", "key"], &["api"], true),
         "oauth" => (&["client"], &AUTHORIZATION_SERVER, true),
         "exchange" => (&["client"], &EXCHANGE, true),
         "static" => (&[], &["from", "fields"], false),

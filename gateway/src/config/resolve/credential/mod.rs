@@ -1,6 +1,7 @@
 //! `[credentials.X]`, and which of them servers and rules name.
 
 mod fixed;
+mod github_app;
 mod inject;
 mod mint;
 mod oauth;
@@ -95,6 +96,7 @@ impl Resolver<'_> {
         let kind = match kind {
             "postgres" => Kind::Postgres(self.postgres(entry, table)?),
             "exchange" => Kind::Exchange(Box::new(self.exchange(entry, table)?)),
+            "github_app" => Kind::GithubApp(self.github_app(table)?),
             "mint" => Kind::Mint(self.mint(table)?),
             "oauth" => Kind::OAuth(self.oauth(entry, table)?),
             "static" => Kind::Fixed(self.fixed((name, entry), table)?),
