@@ -68,14 +68,15 @@ async function give(ctx, more) {
 
 async function exchange(ctx) {
   const { client, params } = ctx.oidc;
+  const heard = { client: client.clientId, wanted: params.requested_token_type, audience: params.audience };
+  seen.exchanges.push(heard);
   const subject = (await jose.jwtVerify(params.subject_token, publicKey, { issuer: ISSUER })).payload;
-  const heard = { client: client.clientId, subject: subject.sub, wanted: params.requested_token_type, audience: params.audience };
+  heard.subject = subject.sub;
   if (params.actor_token) {
     const keys = jose.createLocalJWKSet(client.jwks);
     const { payload } = await jose.jwtVerify(params.actor_token, keys, { issuer: client.clientId, subject: client.clientId, audience: ISSUER });
     heard.actor = { sub: payload.sub, act: payload.act, txn: payload.txn };
   }
-  seen.exchanges.push(heard);
   if (params.requested_token_type !== `${TYPE}id-jag`) return give(ctx, { issued_token_type: `${TYPE}access_token` });
   const claims = { client_id: client.clientId, resource: params.resource, scope: params.scope };
   const assertion = await new jose.SignJWT(claims)

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { said } from '../oauth/world.mjs';
-import { call, openTask, until } from './world.mjs';
+import { BADGE, call, openTask, until } from './world.mjs';
 
 // G2: from the end of a task to the end of its leases.
 const REVOKED_MS = 5000;
@@ -73,10 +73,13 @@ export const oauth = {
   },
   async who_came_without_a_token_has_nothing_to_exchange(world) {
     const before = (await world.issuer.seen()).exchanges.length;
-    const answer = await call(world, 'exchange', {});
-    assert.throws(() => said(answer));
+    // A static key is a secret between its bearer and the gateway.
+    for (const token of [undefined, BADGE]) {
+      const answer = await call(world, 'exchange', { token });
+      assert.throws(() => said(answer), `${answer.status} ${answer.text}`);
+      assert.equal(said(await call(world, 'basic', { token })), 'hello', 'with a credential of its own the gateway calls for it');
+    }
     assert.equal((await world.issuer.seen()).exchanges.length, before);
-    assert.equal(said(await call(world, 'basic', {})), 'hello', 'with its own credential the gateway can call for it');
   },
   async one_call_one_token(world) {
     const token = await world.issuer.caller();
@@ -145,7 +148,7 @@ export const oauth = {
     const given = [...(await world.issuer.seen()).tokens, ...(await world.other.seen()).tokens];
     const canaries = given.filter((one) => one.client.startsWith('gate-')).map((one) => one.token);
     assert(canaries.length > 12, `${canaries.length}`);
-    canaries.push('secret-of-gate', fs.readFileSync(path.join(world.folder, 'workload.jwt'), 'utf8').trim());
+    canaries.push('secret-of-gate', BADGE, fs.readFileSync(path.join(world.folder, 'workload.jwt'), 'utf8').trim());
     const files = fs.readdirSync(world.folder, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile() && (entry.name === 'gateway.log' || entry.parentPath.startsWith(world.data)))
       .map((entry) => path.join(entry.parentPath, entry.name));

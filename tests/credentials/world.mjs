@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
-import { generateKeyPairSync } from 'node:crypto';
+import { createHash, generateKeyPairSync } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { startServer } from '../conformance/peers.mjs';
 import { freePort, sleep, start, stop, waitHttp } from '../conformance/processes.mjs';
@@ -28,6 +28,8 @@ async function keyOf(folder, algorithm) {
 const secretOf = (client) => `secret-of-${client}+&=: `.padEnd(40, '%').trimEnd();
 
 export const CALLER = 'svc';
+// A static key, known to the gateway alone.
+export const BADGE = 'canary-badge-0123456789abcdefghijklmnop';
 
 async function makeClients(folder) {
   const keys = {};
@@ -136,7 +138,11 @@ user = "sub"
 
 [identities.near]
 kind = "local"
-${agent('service', `corp:${CALLER}`)}${agent('tokenless', 'local')}
+
+[identities.badge]
+kind = "key"
+keys = [{ id = "badge", hash = "sha256:${createHash('sha256').update(BADGE).digest('hex')}" }]
+${agent('service', `corp:${CALLER}`)}${agent('tokenless', 'local')}${agent('badged', 'badge:badge')}
 ${Object.entries(credentials({ issuer, ...more })).map(([name, table]) => `
 [credentials.${name}]
 ${table}

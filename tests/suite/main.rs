@@ -9,6 +9,7 @@ mod check_cli;
 mod cors;
 mod credentials;
 mod drain;
+mod echo;
 mod era;
 mod harness;
 mod headers;

@@ -2,7 +2,7 @@
 
 use adapters::egress::Settings;
 use adapters::upstream::http::HttpUpstream;
-use adapters::upstream::{Carried, Exchange, ReplyBody, Upstream as _, UpstreamError};
+use adapters::upstream::{Carried, Exchange, ReplyBody, Upstream, UpstreamError};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Response};
 use http_body_util::BodyExt as _;

@@ -3,7 +3,7 @@
 use super::source::Source;
 use crate::audit::CallId;
 use crate::authorize::Authorized;
-use crate::config::{Choice, Per, Upstream, stands_for};
+use crate::config::{Choice, Identity, Per, Upstream, stands_for};
 use crate::identity::{Principal, now};
 use crate::pipeline::Refusal;
 use crate::snapshot::{Server, Snapshot};
@@ -150,13 +150,20 @@ impl<'a> Need<'a> {
         if until <= now() {
             return Err(Refusal::uncredentialed("no time is left for one"));
         }
+        // A static key is the gateway's to know, and nobody else's.
+        let identity = context
+            .snapshot
+            .config
+            .identities
+            .get(&context.caller.proof.source);
+        let keyed = matches!(identity, Some(Identity::Key(_)));
         Ok(Wanted {
             source: Arc::clone(self.source),
             server: Arc::clone(self.authorized.server()),
             url: self.url.clone(),
             snapshot: Arc::clone(&context.snapshot),
             task: Arc::clone(bound.task()),
-            proof: token(&context.headers),
+            proof: token(&context.headers).filter(|_| !keyed),
             name: Arc::clone(&context.name),
             scope: self.scope,
             until,

@@ -2,11 +2,9 @@
 
 use super::super::Resolver;
 use crate::config::Fixed;
+use adapters::wire::echo::SHORTEST;
 use policy::document::{Entry, Table};
 use policy::{Code, Diagnostic};
-
-/// What is shorter than this is not searched for in answers.
-const SEARCHED: usize = 12;
 
 impl Resolver<'_> {
     pub(super) fn fixed(&mut self, (name, entry): (&str, &Entry), table: &Table) -> Option<Fixed> {
@@ -33,9 +31,9 @@ impl Resolver<'_> {
             one.help("prefer an issuer that mints for each task; nothing else needs mending"),
         );
         for (field, from) in fields.iter().filter(|(field, _)| &**field != "username") {
-            if from.read().is_ok_and(|secret| secret.len() < SEARCHED) {
+            if from.read().is_ok_and(|secret| secret.len() < SHORTEST) {
                 let message = format!(
-                    "`{field}` has fewer than {SEARCHED} bytes: answers are not searched for it"
+                    "`{field}` has fewer than {SHORTEST} bytes: answers are not searched for it"
                 );
                 let one = Diagnostic::warning(Code::ShortSecret, entry.key, message);
                 self.diagnostics.push(one.help("use a longer one"));
