@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util';
 import { stopAll } from '../conformance/processes.mjs';
 import { CANARY } from './canary.mjs';
 import { CASES } from './cases.mjs';
-import { CRASHES } from './crashes.mjs';
+import { crashes } from './crashes.mjs';
 import { startIssuer } from './keys.mjs';
 import { startServers } from './ledger.mjs';
 import { SECRET, startOpenbao } from './openbao.mjs';
@@ -60,7 +60,7 @@ async function main() {
   const world = { binary: path.resolve(options.binary), folder, issuer, postgres, bao, servers, secret: SECRET };
   world.gateway = await build(world, 'gateway');
   await world.gateway.begin();
-  for (const tests of [CASES, OUTAGES, CRASHES, LAST]) await judge(tests, world);
+  for (const tests of [CASES, OUTAGES, crashes(await world.gateway.steps()), LAST]) await judge(tests, world);
   await world.gateway.stop();
   if (!options.only) await judge(CANARY, world);
   console.log(`${counts.passed} passed, ${counts.failed} failed`);

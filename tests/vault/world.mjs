@@ -112,10 +112,16 @@ export async function build(world, tag) {
     keys: Object.values(keys),
     // `failpoint` names the step after which it ends by itself, as by SIGKILL.
     async begin({ failpoint } = {}) {
-      child = start(world.binary, ['serve', '--config', file], { cwd: place, log, env: { HOPGATE_FAILPOINT: failpoint ?? '' } });
+      child = start(world.binary, ['serve', '--config', file], { cwd: place, log, env: failpoint ? { HOPGATE_FAILPOINT: failpoint } : {} });
       await waitHttp(`${operators}/readyz`, child, { ok: true });
     },
-    check: () => cli('check'),
+    // The steps it can be told to end after: it names them where it is told another.
+    async steps() {
+      const asked = run(world.binary, ['serve', '--config', file], { cwd: place, env: { ...process.env, HOPGATE_FAILPOINT: 'nowhere' } });
+      const [, names] = /none of: ([a-z ]+)/.exec(await asked.catch((error) => error.stderr)) ?? [];
+      if (!names) throw new Error('it names no steps: is it a debug build?');
+      return names.trim().split(' ');
+    },
     async kill() { process.kill(child.pid, 'SIGKILL'); await child.done; },
     async end() { process.kill(child.pid, 'SIGTERM'); return child.done; },
     alive: () => child?.exitCode === null && child.signalCode === null,
