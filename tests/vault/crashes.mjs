@@ -28,7 +28,8 @@ const crash = (step, name, who) => async (world) => {
   await gateway.call(who, name, { task }).then((answer) => assert.match(said(answer), / sees 42$/), () => {});
   if (!gone) await gateway.close(who, task).catch(() => {});
   await gateway.ended();
-  await recovered(world, { known: KNOWN.includes(step) });
+  // A caller's session may end itself and not its leases one by one.
+  await recovered(world, { known: KNOWN.includes(step) && name !== 'mine' });
   assert.deepEqual(await gateway.leases(), []);
   await gateway.stop();
   assert.deepEqual(await world.bao.sessions(), before, 'no session is left');
