@@ -3,9 +3,11 @@
 //! An issuer keeps no account of what it has minted: whoever orders writes down the order and its root before, and the
 //! handle after, and asks for the revocation of each. What a crash leaves between the two is found again by `recover`.
 
+pub mod aws;
 pub mod exchange;
 pub mod fixed;
 pub mod github_app;
+mod instant;
 pub mod mint;
 pub mod oauth;
 pub mod postgres;

@@ -1,6 +1,6 @@
 //! What GitHub answers to a request for a token, read strictly.
 
-use super::instant;
+use super::super::instant;
 use super::scope::Scope;
 use crate::secret::Secret;
 use crate::wire;

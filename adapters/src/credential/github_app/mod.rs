@@ -4,7 +4,6 @@
 //! GitHub keeps no names of ours: a token whose answer was lost cannot be found again, and lapses within the hour.
 
 mod answer;
-mod instant;
 mod scope;
 
 use super::{
