@@ -148,7 +148,7 @@ export const oauth = {
     const given = [...(await world.issuer.seen()).tokens, ...(await world.other.seen()).tokens];
     const canaries = given.filter((one) => one.client.startsWith('gate-')).map((one) => one.token);
     assert(canaries.length > 12, `${canaries.length}`);
-    canaries.push('secret-of-gate', BADGE, fs.readFileSync(path.join(world.folder, 'workload.jwt'), 'utf8').trim());
+    canaries.push(...world.github.given.keys(), 'secret-of-gate', BADGE, fs.readFileSync(path.join(world.folder, 'workload.jwt'), 'utf8').trim());
     const files = fs.readdirSync(world.folder, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile() && (entry.name === 'gateway.log' || entry.parentPath.startsWith(world.data)))
       .map((entry) => path.join(entry.parentPath, entry.name));

@@ -5,13 +5,14 @@
 //   run.mjs --binary target/debug/hopgate [--only TEXT] [--keep]
 //
 // Each case prints "PASS name" or "FAIL name: why". Those of `mint` and `postgres` start what they need themselves; those of
-// `oauth` share one world and run one after the other, the last of them stop its gateway.
+// `github` and `oauth` share one world and run one after the other, the last of them stop its gateway.
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { stopAll } from '../conformance/processes.mjs';
 import { hangUp } from '../oauth/world.mjs';
+import { github } from './github.mjs';
 import { mint } from './mint.mjs';
 import { oauth } from './oauth.mjs';
 import { postgres } from './postgres.mjs';
@@ -51,12 +52,14 @@ async function main() {
     await judge(name, test, { binary, folder });
     await stopAll();
   }
-  if (wanted(oauth).length) {
+  const shared = wanted({ ...github, ...oauth });
+  if (shared.length) {
     const folder = path.join(root, 'oauth');
     fs.mkdirSync(folder);
     const world = await build(binary, folder);
-    for (const [name, test] of wanted(oauth)) await judge(name, test, world);
+    for (const [name, test] of shared) await judge(name, test, world);
     world.tools.close();
+    world.github.close();
   }
   if (counts.failed || options.keep) console.log(`logs: ${root}`);
   else fs.rmSync(root, { recursive: true, force: true });

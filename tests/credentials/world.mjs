@@ -8,6 +8,7 @@ import { startServer } from '../conformance/peers.mjs';
 import { freePort, sleep, start, stop, waitHttp } from '../conformance/processes.mjs';
 import { load } from '../oauth/packages.mjs';
 import { send } from '../oauth/world.mjs';
+import { APP, INSTALLATION, startGithub } from './github.mjs';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 const jose = await load('jose');
@@ -110,7 +111,7 @@ envelope = { tools = ["**"], effects = ["read", "write", "persist", "destroy"], 
 `;
 
 // Every credential with a server of its own, all of them the same tool server.
-const credentials = ({ folder, issuer, other, keys }) => ({
+const credentials = ({ folder, issuer, other, keys, github }) => ({
   basic: `kind = "oauth"\nissuer = "${issuer.url}"\nclient = { id = "gate-basic", secret = { file = "gate-basic.secret" } }\nscope = ["read", "repo:acme/x"]`,
   post: `kind = "oauth"\ntoken_endpoint = "${issuer.url}/token"\nrevocation_endpoint = "${issuer.url}/token/revocation"\nclient = { id = "gate-post", secret = { env = "GATE_POST" }, method = "post" }\nscope = "read"`,
   ...Object.fromEntries(Object.entries(keys).map(([algorithm, { file }]) => [algorithm,
@@ -120,6 +121,7 @@ const credentials = ({ folder, issuer, other, keys }) => ({
   stranger: `kind = "oauth"\nissuer = "${issuer.url}"\nclient = { id = "gate-basic", secret = { file = "gate-post.secret" } }`,
   astray: `kind = "oauth"\nissuer = "${issuer.url}/elsewhere"\nclient = { id = "gate-basic", secret = { file = "gate-basic.secret" } }`,
   exchange: `kind = "exchange"\nissuer = "${issuer.url}"\nclient = { id = "gate-ES256", key = { file = "${keys.ES256.file}" } }\nactor = "signed"\naudience = "tools"\nscope = "read"`,
+  github: `kind = "github_app"\napp = "${APP}"\ninstallation = ${INSTALLATION}\nkey = { file = "${keys.RS256.file}" }\napi = "${github.url}"\nscope = ["repo:acme/*", "contents:read"]`,
   id_jag: `kind = "exchange"\nissuer = "${issuer.url}"\nclient = { id = "gate-ES256", key = { file = "${keys.ES256.file}" } }\nsubject_token = "access_token"\nid_jag = { issuer = "${other.url}", client = { id = "gate-ES256", key = { file = "${keys.ES256.file}" } } }\nscope = "read"`,
 });
 
@@ -154,6 +156,7 @@ credential = "${name}"
 [[rules]]
 name = "everything on ${name}"
 tools = ["${name}/**"]
+${name === 'github' ? 'scope = ["repo:acme/{args.text}", "contents:read"]' : ''}
 allow = true
 `).join('')}`;
 
@@ -161,11 +164,12 @@ export async function build(binary, folder) {
   const { keys, clients } = await makeClients(folder);
   const issuer = await startIssuer(folder, 'issuer', { clients });
   const other = await startIssuer(folder, 'other', { clients, trusts: issuer.url });
-  const tools = await startTools((await startServer('ts-v2', folder, 'ts')).url, [issuer, other]);
+  const github = await startGithub(keys.RS256.jwk, () => world.tools.url);
+  const tools = await startTools((await startServer('ts-v2', folder, 'ts')).url, [issuer, other, github]);
   const [port, admin] = [await freePort(), await freePort()];
   const [file, data] = [path.join(folder, 'hopgate.toml'), path.join(folder, 'data')];
   const env = { GATE_POST: secretOf('gate-post') };
-  const world = { folder, issuer, other, tools, keys, binary, data, file, env };
+  const world = { folder, issuer, other, github, tools, keys, binary, data, file, env };
   world.workload = () => workload(world);
   await world.workload();
   fs.writeFileSync(file, config({ port, admin, ...world }));

@@ -3,12 +3,16 @@
 //! An issuer keeps no account of what it has minted: whoever orders writes down the order and its root before, and the
 //! handle after, and asks for the revocation of each. What a crash leaves between the two is found again by `recover`.
 
+pub mod aws;
 pub mod exchange;
 pub mod fixed;
+pub mod github_app;
+mod instant;
 pub mod mint;
 pub mod oauth;
 pub mod postgres;
 mod signing;
+pub mod vault;
 
 pub use signing::SigningKey;
 
@@ -186,6 +190,17 @@ pub trait Issuer: Send + Sync + std::fmt::Debug {
     /// Gives back what the issuer itself holds at the backend, once all that it has minted is taken back.
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {})
+    }
+}
+
+// === impl RevokeError ===
+
+impl From<IssueError> for RevokeError {
+    fn from(error: IssueError) -> Self {
+        match error {
+            IssueError::Refused(why) => Self::Refused(why),
+            IssueError::Unavailable(why) | IssueError::Failed(why) => Self::Failed(why),
+        }
     }
 }
 

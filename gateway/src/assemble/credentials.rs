@@ -1,7 +1,9 @@
 //! Builds the issuers of credentials, a function for each kind.
 
+mod github_app;
 mod oauth;
 mod postgres;
+mod vault;
 
 use crate::config::{
     Config, Credential, Fixed as FixedSettings, Kind, Mint as MintSettings, SecretFrom,
@@ -61,9 +63,11 @@ fn issuer(
     match &settings.kind {
         Kind::Fixed(settings) => Ok(Arc::new(fixed(settings)?)),
         Kind::Exchange(own) => Ok(Arc::new(oauth::exchange(config, settings, own)?)),
+        Kind::GithubApp(own) => Ok(Arc::new(github_app::github_app(config, settings, own)?)),
         Kind::Mint(settings) => Ok(Arc::new(mint(config, ring, settings)?)),
         Kind::Postgres(own) => Ok(Arc::new(postgres::postgres(config, settings, own)?)),
         Kind::OAuth(own) => Ok(Arc::new(oauth::oauth(config, settings, own)?)),
+        Kind::Vault(own) => Ok(Arc::new(vault::vault(config, settings, own)?)),
     }
 }
 

@@ -16,8 +16,8 @@ mod telemetry;
 pub use audit::{Arguments, Audit, Durability};
 pub use credential::{Actor, ClientProof, Exchange, IdJag, OAuth, Place, Registration};
 pub use credential::{
-    Choice, Credential, Fixed, Inject, Kind, Mint, Part, Per, Postgres, Reach, SecretFrom,
-    Template, Where,
+    Choice, Credential, Fixed, GithubApp, Inject, Kind, Mint, Part, Per, Postgres, Reach,
+    SecretFrom, Template, Vault, VaultLogin, Where,
 };
 pub(crate) use file::read as read_file;
 pub(crate) use form::duration;

@@ -5,6 +5,7 @@ mod binding;
 mod ending;
 mod kinds;
 mod mint;
+mod mistakes;
 mod places;
 mod serving;
 mod simulated;

@@ -1,7 +1,7 @@
 //! What a token endpoint answers (RFC 6749, RFC 8693), read strictly: a token of another kind, or one good for more
 //! than was asked for, is not used.
 
-use super::super::{IssueError, RevokeError};
+use super::super::IssueError;
 use crate::secret::Secret;
 use crate::wire;
 use crate::wire::scan::Bounds;
@@ -120,27 +120,19 @@ pub(super) fn refusal(status: StatusCode, body: &[u8], place: &str) -> IssueErro
         }
         None => format!("{place} answered with HTTP status {}", status.as_u16()),
     };
-    let later = status.is_server_error()
-        || matches!(
-            status,
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT
-        )
-        || matches!(
-            error,
-            Some("server_error" | "temporarily_unavailable" | "slow_down")
-        );
-    match later {
-        true => IssueError::Unavailable(why),
+    let word = matches!(
+        error,
+        Some("server_error" | "temporarily_unavailable" | "slow_down")
+    );
+    let busy = matches!(
+        status,
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+    );
+    match status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT {
+        _ if word || busy => IssueError::Unavailable(why),
+        // It may have been given before something else went wrong, such as at a proxy that stands between.
+        true => IssueError::Failed(why),
         false => IssueError::Refused(why),
-    }
-}
-
-impl From<IssueError> for RevokeError {
-    fn from(error: IssueError) -> Self {
-        match error {
-            IssueError::Refused(why) => Self::Refused(why),
-            IssueError::Unavailable(why) | IssueError::Failed(why) => Self::Failed(why),
-        }
     }
 }
 

@@ -30,7 +30,7 @@ impl Form {
         self.0.extend(byte_serialize(value.expose()));
     }
 
-    pub(super) fn content(self) -> Content {
+    pub(crate) fn content(self) -> Content {
         (KIND, Bytes::from(self.0))
     }
 }

@@ -1,6 +1,6 @@
 //! The keys of `[credentials.NAME]`, and which of them belong to which kind.
 
-use super::{INJECT, fixed, mint, oauth, postgres};
+use super::{INJECT, fixed, github_app, mint, oauth, postgres, vault};
 use crate::config::form::SCOPE;
 use crate::config::keys::{DURATION_KEY, FILES, NETWORKS, PAIR};
 use policy::shape::{Choice, Key, Shape};
@@ -10,16 +10,20 @@ pub(in crate::config) const CREDENTIAL: &[Key] = &{
     let [from, fields] = fixed::KEYS;
     let [issuer, audience, subject, claims, key, alg] = mint::KEYS;
     let [url, user, password, tls, roles, grants, owner] = postgres::KEYS;
+    let [app, installation, api] = github_app::KEYS;
     let [token, revocation, client, subject_token, actor, id_jag] = oauth::KEYS;
+    let [address, namespace, login, path, parameters] = vault::KEYS;
     [
         Key::new(
             "kind",
             Shape::Choice(&[
                 Choice::new("exchange"),
+                Choice::new("github_app"),
                 Choice::new("mint"),
                 Choice::new("oauth"),
                 Choice::new("postgres"),
                 Choice::new("static"),
+                Choice::new("vault"),
             ]),
             "Who issues it.",
         )
@@ -88,6 +92,14 @@ pub(in crate::config) const CREDENTIAL: &[Key] = &{
         subject_token,
         actor,
         id_jag,
+        address,
+        namespace,
+        login,
+        path,
+        parameters,
+        app,
+        installation,
+        api,
     ]
 };
 
@@ -135,9 +147,15 @@ pub(in crate::config) fn of_kind(kind: &str) -> OfKind {
             &["password", "tls", "roles", "grants", "owner"],
             true,
         ),
+        "github_app" => (&["app", "installation", "key"], &["api"], true),
         "oauth" => (&["client"], &AUTHORIZATION_SERVER, true),
         "exchange" => (&["client"], &EXCHANGE, true),
         "static" => (&[], &["from", "fields"], false),
+        "vault" => (
+            &["address", "login", "path"],
+            &["namespace", "parameters"],
+            true,
+        ),
         _ => (&[], &[], true),
     };
     OfKind {

@@ -52,7 +52,7 @@ pub(super) const KEYS: [Key; 6] = [
     Key::new(
         "key",
         Shape::SecretFile,
-        "Kind `mint`: the key that signs, a PEM file; without it the gateway's own Ed25519 key.",
+        "Kind `github_app`: the app's key, a PEM file. Kind `mint`: the key that signs; without it the gateway's own Ed25519 key.",
     ),
     Key::new(
         "alg",

@@ -1,13 +1,17 @@
 //! `[credentials.X]` as types: which issuer, where the credential goes, how long it lives and whom it serves.
 
 mod fixed;
+mod github_app;
 mod inject;
 mod keys;
 mod mint;
 mod oauth;
 mod postgres;
+mod vault;
 
 pub use fixed::Fixed;
+pub(super) use github_app::API;
+pub use github_app::GithubApp;
 pub(super) use inject::INJECT;
 pub use inject::{Inject, Part, Template, Where};
 pub(super) use keys::{CREDENTIAL, of_kind};
@@ -16,6 +20,7 @@ pub(super) use mint::SUBJECT;
 pub use oauth::{Actor, ClientProof, Exchange, IdJag, OAuth, Place, Registration};
 pub use postgres::Postgres;
 pub(super) use postgres::place;
+pub use vault::{Login as VaultLogin, Vault};
 
 use super::InboundTls;
 use ipnet::IpNet;
@@ -48,12 +53,16 @@ pub enum Kind {
     Exchange(Box<Exchange>),
     /// `kind = "static"`.
     Fixed(Fixed),
+    /// `kind = "github_app"`.
+    GithubApp(GithubApp),
     /// `kind = "mint"`.
     Mint(Mint),
     /// `kind = "postgres"`.
     Postgres(Postgres),
     /// `kind = "oauth"`.
     OAuth(OAuth),
+    /// `kind = "vault"`.
+    Vault(Box<Vault>),
 }
 
 /// Whom one lease serves.
@@ -108,7 +117,9 @@ impl Kind {
         match self {
             Self::Fixed(fixed) => Some(fixed.fields.iter().map(|(name, _)| &**name).collect()),
             Self::Postgres(_) => Some(postgres::FIELDS.to_vec()),
+            Self::GithubApp(_) => Some(github_app::FIELDS.to_vec()),
             Self::Mint(_) | Self::OAuth(_) | Self::Exchange(_) => Some(vec!["token"]),
+            Self::Vault(_) => None,
         }
     }
 
@@ -117,6 +128,8 @@ impl Kind {
         match self {
             Self::Fixed(fixed) => fixed.fields.iter().map(|(_, from)| from.clone()).collect(),
             Self::Postgres(_) => Vec::new(),
+            Self::Vault(vault) => vault.secret().into_iter().collect(),
+            Self::GithubApp(app) => vec![SecretFrom::File(app.key.clone())],
             Self::Mint(mint) => mint.key.iter().cloned().map(SecretFrom::File).collect(),
             Self::OAuth(oauth) => oauth.registration.secret().into_iter().collect(),
             Self::Exchange(exchange) => {

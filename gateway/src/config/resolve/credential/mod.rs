@@ -1,10 +1,12 @@
 //! `[credentials.X]`, and which of them servers and rules name.
 
 mod fixed;
+mod github_app;
 mod inject;
 mod mint;
 mod oauth;
 mod postgres;
+mod vault;
 
 use super::Resolver;
 use super::values::{networks, texts};
@@ -94,9 +96,11 @@ impl Resolver<'_> {
         let kind = match kind {
             "postgres" => Kind::Postgres(self.postgres(entry, table)?),
             "exchange" => Kind::Exchange(Box::new(self.exchange(entry, table)?)),
+            "github_app" => Kind::GithubApp(self.github_app(table)?),
             "mint" => Kind::Mint(self.mint(table)?),
             "oauth" => Kind::OAuth(self.oauth(entry, table)?),
             "static" => Kind::Fixed(self.fixed((name, entry), table)?),
+            "vault" => Kind::Vault(Box::new(self.vault(entry, table)?)),
             _ => return None,
         };
         let inject = self.inject(table.table("inject"), &kind);

@@ -1,0 +1,221 @@
+//! What `hopgate check` says of credentials from authorization servers and GitHub, before any of them is asked.
+
+use super::folder;
+use std::path::Path;
+use tests::gateway::run;
+
+const REST: &str = r#"
+[gateway]
+listen = "127.0.0.1:3000"
+admin = "127.0.0.1:15000"
+public_url = "http://127.0.0.1:3000"
+data_dir = "data"
+[identities.here]
+kind = "local"
+"#;
+
+const ISSUER: &str = r#"issuer = "https://idp.example.com""#;
+const SECRET: &str = r#"client = { id = "x", secret = { file = "secret" } }"#;
+const KEY: &str = r#"client = { id = "x", key = { file = "key.pem" } }"#;
+
+/// An Ed25519 key that is used for nothing else.
+const PEM: &str = "-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g
+-----END PRIVATE KEY-----
+";
+
+fn check(folder: &Path, table: &str) -> String {
+    let config = format!("{REST}\n[credentials.own]\n{table}\n");
+    std::fs::write(folder.join("hopgate.toml"), config).unwrap();
+    let output = run(folder, &["check"]);
+    let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert!(
+        !text.contains("panicked") && !text.contains("hunter2"),
+        "{text}"
+    );
+    text
+}
+
+fn place() -> std::path::PathBuf {
+    let folder = folder();
+    std::fs::write(folder.join("secret"), "hunter2-of-the-client").unwrap();
+    std::fs::write(folder.join("key.pem"), PEM).unwrap();
+    folder
+}
+
+#[test]
+fn what_is_right_passes() {
+    let folder = place();
+    for table in [
+        format!("kind = \"oauth\"\n{ISSUER}\n{SECRET}"),
+        format!("kind = \"oauth\"\n{ISSUER}\n{KEY}\naudience = \"y\"\nscope = [\"read\"]"),
+        format!(
+            "kind = \"exchange\"\n{ISSUER}\n{KEY}\nactor = \"signed\"\nsubject_token = \"jwt\""
+        ),
+        format!("kind = \"exchange\"\n{ISSUER}\n{SECRET}\nactor = {{ file = \"secret\" }}"),
+        format!(
+            "kind = \"exchange\"\n{ISSUER}\n{SECRET}\nid_jag = {{ issuer = \"https://as.example.com\", {KEY} }}"
+        ),
+    ] {
+        let said = check(&folder, &table);
+        assert!(!said.contains("error["), "{table}\n{said}");
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn every_mistake_is_said_before_anybody_is_asked() {
+    let folder = place();
+    let of = |kind: &str, keys: &[&str]| format!("kind = \"{kind}\"\n{}", keys.join("\n"));
+    for (table, says) in [
+        (of("oauth", &[SECRET]), "no authorization server is named"),
+        (of("oauth", &[ISSUER]), "kind `oauth` needs `client`"),
+        (
+            of(
+                "oauth",
+                &[
+                    ISSUER,
+                    SECRET,
+                    "token_endpoint = \"https://idp.example.com/t\"",
+                ],
+            ),
+            "`issuer` says itself where tokens are given",
+        ),
+        (
+            of(
+                "oauth",
+                &[
+                    ISSUER,
+                    SECRET,
+                    "revocation_endpoint = \"https://idp.example.com/r\"",
+                ],
+            ),
+            "`issuer` says itself where tokens are taken back",
+        ),
+        (
+            of(
+                "oauth",
+                &["token_endpoint = \"https://idp.example.com/t\"", SECRET],
+            ),
+            "no token can be taken back",
+        ),
+        (
+            of("oauth", &[ISSUER, "client = { id = \"x\" }"]),
+            "proves itself by nothing",
+        ),
+        (
+            of(
+                "oauth",
+                &[ISSUER, "client = { id = \"x\", secret = \"hunter2\" }"],
+            ),
+            "a secret is written into the file",
+        ),
+        (
+            of(
+                "oauth",
+                &[ISSUER, "client = { secret = { file = \"secret\" } }"],
+            ),
+            "`client` needs `id`",
+        ),
+        (
+            of(
+                "oauth",
+                &[
+                    ISSUER,
+                    "client = { id = \"x\", secret = { file = \"secret\" }, assertion = \"secret\" }",
+                ],
+            ),
+            "a client proves itself by one thing",
+        ),
+        (
+            of(
+                "oauth",
+                &[
+                    ISSUER,
+                    "client = { id = \"x\", key = { file = \"secret\" } }",
+                ],
+            ),
+            "cannot sign",
+        ),
+        (
+            of(
+                "oauth",
+                &[
+                    ISSUER,
+                    "client = { id = \"x\", key = { file = \"key.pem\" }, alg = \"RS256\" }",
+                ],
+            ),
+            "cannot sign",
+        ),
+        (
+            of(
+                "oauth",
+                &[
+                    ISSUER,
+                    "client = { id = \"x\", key = { file = \"key.pem\" }, method = \"post\" }",
+                ],
+            ),
+            "has no meaning",
+        ),
+        (
+            of(
+                "oauth",
+                &[ISSUER, "client = { assertion = \"missing.jwt\" }"],
+            ),
+            "missing.jwt",
+        ),
+        (
+            of("oauth", &[ISSUER, SECRET, "actor = \"signed\""]),
+            "no meaning for kind `oauth`",
+        ),
+        (
+            of("exchange", &[ISSUER, SECRET, "actor = \"signed\""]),
+            "only a client with a `key` can sign who acts",
+        ),
+        (
+            of(
+                "exchange",
+                &[
+                    ISSUER,
+                    KEY,
+                    "actor = \"signed\"",
+                    "id_jag = { issuer = \"https://as.example.com\", client = { id = \"x\", secret = { file = \"secret\" } } }",
+                ],
+            ),
+            "`actor` has no meaning with `id_jag`",
+        ),
+        (
+            of(
+                "github_app",
+                &[
+                    "app = \"x\"",
+                    "installation = 1",
+                    "key = { file = \"key.pem\" }",
+                ],
+            ),
+            "cannot sign",
+        ),
+        (
+            of(
+                "github_app",
+                &["app = \"x\"", "key = { file = \"key.pem\" }"],
+            ),
+            "needs `installation`",
+        ),
+        (
+            of(
+                "oauth",
+                &[
+                    ISSUER,
+                    SECRET,
+                    "inject = { basic = \"{username}:{token}\" }",
+                ],
+            ),
+            "this credential has no `{username}`",
+        ),
+    ] {
+        let said = check(&folder, &table);
+        assert!(said.contains(says), "{table}\n{said}");
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}
