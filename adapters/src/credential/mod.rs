@@ -12,6 +12,7 @@ pub mod mint;
 pub mod oauth;
 pub mod postgres;
 mod signing;
+pub mod vault;
 
 pub use signing::SigningKey;
 

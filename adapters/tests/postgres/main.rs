@@ -2,12 +2,13 @@
 //!
 //! Run by the stage `credentials` of tests/run, which sees to it that there is a PostgreSQL:
 //! `cargo test -p adapters --test postgres`.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may stop")]
 
 mod disturbed;
 mod roles;
 mod server;
 
-use adapters::credential::postgres::{Postgres, Settings, Statement};
+use adapters::credential::postgres::{Settings, Statement};
 use adapters::credential::{Handle, Minted, Order, Whom};
 use adapters::egress;
 use adapters::secret::{Secret, Supply};

@@ -4,6 +4,7 @@ mod aws;
 mod github_app;
 mod oauth;
 mod postgres;
+mod vault;
 
 use crate::config::{
     Config, Credential, Fixed as FixedSettings, Kind, Mint as MintSettings, SecretFrom,
@@ -68,6 +69,7 @@ fn issuer(
         Kind::Mint(settings) => Ok(Arc::new(mint(config, ring, settings)?)),
         Kind::Postgres(own) => Ok(Arc::new(postgres::postgres(config, settings, own)?)),
         Kind::OAuth(own) => Ok(Arc::new(oauth::oauth(config, settings, own)?)),
+        Kind::Vault(own) => Ok(Arc::new(vault::vault(config, settings, own)?)),
     }
 }
 

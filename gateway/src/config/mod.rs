@@ -19,7 +19,7 @@ pub use credential::{
 };
 pub use credential::{
     Choice, Credential, Fixed, GithubApp, Inject, Kind, Mint, Part, Per, Postgres, Reach,
-    SecretFrom, Template, Where,
+    SecretFrom, Template, Vault, VaultLogin, Where,
 };
 pub(crate) use file::read as read_file;
 pub(crate) use form::duration;

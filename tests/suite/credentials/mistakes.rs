@@ -64,10 +64,8 @@ fn what_is_right_passes() {
     std::fs::remove_dir_all(folder).unwrap();
 }
 
-/// A kind, its keys, and what is said of them.
-type Case = (&'static str, &'static [&'static str], &'static str);
-
-const CASES: &[Case] = &[
+/// The kind, further lines of its table, and what is said of it.
+const MISTAKES: &[(&str, &[&str], &str)] = &[
     ("oauth", &[SECRET], "no authorization server is named"),
     ("oauth", &[ISSUER], "kind `oauth` needs `client`"),
     (
@@ -217,7 +215,7 @@ const CASES: &[Case] = &[
 #[test]
 fn every_mistake_is_said_before_anybody_is_asked() {
     let folder = place();
-    for (kind, keys, says) in CASES {
+    for (kind, keys, says) in MISTAKES {
         let table = format!("kind = \"{kind}\"\n{}", keys.join("\n"));
         let said = check(&folder, &table);
         assert!(said.contains(says), "{table}\n{said}");

@@ -120,17 +120,18 @@ pub(super) fn refusal(status: StatusCode, body: &[u8], place: &str) -> IssueErro
         }
         None => format!("{place} answered with HTTP status {}", status.as_u16()),
     };
-    let later = status.is_server_error()
-        || matches!(
-            status,
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT
-        )
-        || matches!(
-            error,
-            Some("server_error" | "temporarily_unavailable" | "slow_down")
-        );
-    match later {
-        true => IssueError::Unavailable(why),
+    let word = matches!(
+        error,
+        Some("server_error" | "temporarily_unavailable" | "slow_down")
+    );
+    let busy = matches!(
+        status,
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+    );
+    match status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT {
+        _ if word || busy => IssueError::Unavailable(why),
+        // It may have been given before something else went wrong, such as at a proxy that stands between.
+        true => IssueError::Failed(why),
         false => IssueError::Refused(why),
     }
 }

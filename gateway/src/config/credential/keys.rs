@@ -1,6 +1,6 @@
 //! The keys of `[credentials.NAME]`, and which of them belong to which kind.
 
-use super::{INJECT, aws, fixed, github_app, mint, oauth, postgres};
+use super::{INJECT, aws, fixed, github_app, mint, oauth, postgres, vault};
 use crate::config::form::SCOPE;
 use crate::config::keys::{DURATION_KEY, FILES, NETWORKS, PAIR};
 use policy::shape::{Choice, Key, Shape};
@@ -21,6 +21,7 @@ pub(in crate::config) const CREDENTIAL: &[Key] = &{
     ] = aws::KEYS;
     let [app, installation, api] = github_app::KEYS;
     let [token, revocation, client, subject_token, actor, id_jag] = oauth::KEYS;
+    let [address, namespace, login, path, parameters] = vault::KEYS;
     [
         Key::new(
             "kind",
@@ -32,6 +33,7 @@ pub(in crate::config) const CREDENTIAL: &[Key] = &{
                 Choice::new("oauth"),
                 Choice::new("postgres"),
                 Choice::new("static"),
+                Choice::new("vault"),
             ]),
             "Who issues it.",
         )
@@ -100,6 +102,11 @@ pub(in crate::config) const CREDENTIAL: &[Key] = &{
         subject_token,
         actor,
         id_jag,
+        address,
+        namespace,
+        login,
+        path,
+        parameters,
         app,
         installation,
         api,
@@ -172,6 +179,11 @@ pub(in crate::config) fn of_kind(kind: &str) -> OfKind {
         "oauth" => (&["client"], &AUTHORIZATION_SERVER, true),
         "exchange" => (&["client"], &EXCHANGE, true),
         "static" => (&[], &["from", "fields"], false),
+        "vault" => (
+            &["address", "login", "path"],
+            &["namespace", "parameters"],
+            true,
+        ),
         _ => (&[], &[], true),
     };
     OfKind {

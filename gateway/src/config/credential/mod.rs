@@ -8,6 +8,7 @@ mod keys;
 mod mint;
 mod oauth;
 mod postgres;
+mod vault;
 
 pub use aws::{Aws, AwsProof};
 pub use fixed::Fixed;
@@ -21,6 +22,7 @@ pub(super) use mint::SUBJECT;
 pub use oauth::{Actor, ClientProof, Exchange, IdJag, OAuth, Place, Registration};
 pub use postgres::Postgres;
 pub(super) use postgres::place;
+pub use vault::{Login as VaultLogin, Vault};
 
 use super::InboundTls;
 use ipnet::IpNet;
@@ -63,6 +65,8 @@ pub enum Kind {
     Postgres(Postgres),
     /// `kind = "oauth"`.
     OAuth(OAuth),
+    /// `kind = "vault"`.
+    Vault(Box<Vault>),
 }
 
 /// Whom one lease serves.
@@ -120,6 +124,7 @@ impl Kind {
             Self::Aws(_) => Some(aws::FIELDS.to_vec()),
             Self::GithubApp(_) => Some(github_app::FIELDS.to_vec()),
             Self::Mint(_) | Self::OAuth(_) | Self::Exchange(_) => Some(vec!["token"]),
+            Self::Vault(_) => None,
         }
     }
 
@@ -134,6 +139,7 @@ impl Kind {
                 } => [secret].into_iter().chain(session).cloned().collect(),
                 AwsProof::File(_) | AwsProof::Caller => Vec::new(),
             },
+            Self::Vault(vault) => vault.secret().into_iter().collect(),
             Self::GithubApp(app) => vec![SecretFrom::File(app.key.clone())],
             Self::Mint(mint) => mint.key.iter().cloned().map(SecretFrom::File).collect(),
             Self::OAuth(oauth) => oauth.registration.secret().into_iter().collect(),
@@ -154,6 +160,10 @@ impl SecretFrom {
     /// # Errors
     ///
     /// Where it is not, or that it is empty.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the configuration names the variable"
+    )]
     pub fn read(&self) -> Result<zeroize::Zeroizing<String>, String> {
         let (text, place) = match self {
             Self::File(file) => (super::read_file(file), file.display().to_string()),

@@ -7,6 +7,7 @@ mod inject;
 mod mint;
 mod oauth;
 mod postgres;
+mod vault;
 
 use super::Resolver;
 use super::values::{networks, texts};
@@ -101,6 +102,7 @@ impl Resolver<'_> {
             "mint" => Kind::Mint(self.mint(table)?),
             "oauth" => Kind::OAuth(self.oauth(entry, table)?),
             "static" => Kind::Fixed(self.fixed((name, entry), table)?),
+            "vault" => Kind::Vault(Box::new(self.vault(entry, table)?)),
             _ => return None,
         };
         let inject = self.inject(table.table("inject"), &kind);
