@@ -2,7 +2,6 @@
 //! `tests/credentials`, with moto.
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     clippy::indexing_slicing,
     reason = "a test may stop"
 )]

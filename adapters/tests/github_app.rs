@@ -311,9 +311,9 @@ async fn refusals_are_final_and_trouble_is_not() {
             other => panic!("{status} {headers}: {other:?}"),
         }
     }
-    let (app, double) = app().await;
+    let (own, double) = app().await;
     double.say(500, "", told);
-    let failed = mint(&app).await;
+    let failed = mint(&own).await;
     assert!(matches!(failed, Err(IssueError::Failed(_))), "{failed:?}");
     for answer in [
         Value::Null,
