@@ -14,6 +14,8 @@ PEER_PACKAGES=(
 )
 AS_PACKAGES=(oidc-provider@9.13.3 jose@6.2.17)
 PYTHON_PACKAGES=(mcp==2.3.0)
+# The server's own extra would bring everything that any service needs; STS needs this.
+MOTO_PACKAGES=(moto==5.2.5 flask==3.1.3 flask-cors==6.0.2)
 H2SPEC=github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
 SPIRE=github.com/spiffe/spire@v1.13.3
 JAEGER=github.com/jaegertracing/jaeger@v1.76.0
@@ -97,6 +99,7 @@ need_python() {
   need_venv || return 1
   once venv "${PYTHON_PACKAGES[*]}" pip_install "${PYTHON_PACKAGES[@]}"
 }
+need_moto() { need_venv && once moto "${MOTO_PACKAGES[*]}" pip_install "${MOTO_PACKAGES[@]}"; }
 need_openbao() {
   need_venv && once openbao "$OPENBAO ${OPENBAO_DIGESTS[*]}" pip_install_pinned "$OPENBAO" "${OPENBAO_DIGESTS[@]}"
 }

@@ -301,7 +301,6 @@ async fn refusals_are_final_and_trouble_is_not() {
         (403, "x-ratelimit-remaining: 0\r\n", false),
         (403, "retry-after: 60\r\n", false),
         (429, "", false),
-        (500, "", false),
         (503, "", false),
     ] {
         let (app, double) = app().await;
@@ -312,6 +311,10 @@ async fn refusals_are_final_and_trouble_is_not() {
             other => panic!("{status} {headers}: {other:?}"),
         }
     }
+    let (own, double) = app().await;
+    double.say(500, "", told);
+    let failed = mint(&own).await;
+    assert!(matches!(failed, Err(IssueError::Failed(_))), "{failed:?}");
     for answer in [
         Value::Null,
         json!({}),

@@ -4,7 +4,7 @@
 //
 //   run.mjs --binary target/debug/hopgate [--only TEXT] [--keep]
 //
-// Each case prints "PASS name" or "FAIL name: why". Those of `mint` and `postgres` start what they need themselves; those of
+// Each case prints "PASS name" or "FAIL name: why". Those of `aws`, `mint` and `postgres` start what they need themselves; those of
 // `github` and `oauth` share one world and run one after the other, the last of them stop its gateway.
 import fs from 'node:fs';
 import os from 'node:os';
@@ -12,6 +12,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { stopAll } from '../conformance/processes.mjs';
 import { hangUp } from '../oauth/world.mjs';
+import { aws } from './aws.mjs';
 import { github } from './github.mjs';
 import { mint } from './mint.mjs';
 import { oauth } from './oauth.mjs';
@@ -46,7 +47,7 @@ async function main() {
   const root = fs.mkdtempSync(path.join(os.tmpdir(), 'hopgate-credentials-'));
   // PostgreSQL runs as somebody else.
   fs.chmodSync(root, 0o755);
-  for (const [name, test] of wanted({ ...mint, ...postgres })) {
+  for (const [name, test] of wanted({ ...aws, ...mint, ...postgres })) {
     const folder = path.join(root, String(counts.passed + counts.failed));
     fs.mkdirSync(folder, { mode: 0o755 });
     await judge(name, test, { binary, folder });

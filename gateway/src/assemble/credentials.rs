@@ -1,5 +1,6 @@
 //! Builds the issuers of credentials, a function for each kind.
 
+mod aws;
 mod github_app;
 mod oauth;
 mod postgres;
@@ -62,6 +63,7 @@ fn issuer(
 ) -> Result<Arc<dyn Issuer>, String> {
     match &settings.kind {
         Kind::Fixed(settings) => Ok(Arc::new(fixed(settings)?)),
+        Kind::Aws(own) => Ok(Arc::new(aws::aws(config, settings, own)?)),
         Kind::Exchange(own) => Ok(Arc::new(oauth::exchange(config, settings, own)?)),
         Kind::GithubApp(own) => Ok(Arc::new(github_app::github_app(config, settings, own)?)),
         Kind::Mint(settings) => Ok(Arc::new(mint(config, ring, settings)?)),

@@ -14,7 +14,9 @@ mod resolve;
 mod telemetry;
 
 pub use audit::{Arguments, Audit, Durability};
-pub use credential::{Actor, ClientProof, Exchange, IdJag, OAuth, Place, Registration};
+pub use credential::{
+    Actor, Aws, AwsProof, ClientProof, Exchange, IdJag, OAuth, Place, Registration,
+};
 pub use credential::{
     Choice, Credential, Fixed, GithubApp, Inject, Kind, Mint, Part, Per, Postgres, Reach,
     SecretFrom, Template, Vault, VaultLogin, Where,

@@ -1,4 +1,4 @@
-//! What `hopgate check` says of credentials from authorization servers and GitHub, before any of them is asked.
+//! What `hopgate check` says of credentials from authorization servers, GitHub and AWS, before any of them is asked.
 
 use super::folder;
 use std::path::Path;
@@ -14,6 +14,7 @@ data_dir = "data"
 kind = "local"
 "#;
 
+const ROLE: &str = "role = \"arn:aws:iam::123456789012:role/agents\"\nregion = \"eu-central-1\"";
 const ISSUER: &str = r#"issuer = "https://idp.example.com""#;
 const SECRET: &str = r#"client = { id = "x", secret = { file = "secret" } }"#;
 const KEY: &str = r#"client = { id = "x", key = { file = "key.pem" } }"#;
@@ -184,6 +185,30 @@ const MISTAKES: &[(&str, &[&str], &str)] = &[
             "inject = { basic = \"{username}:{token}\" }",
         ],
         "this credential has no `{username}`",
+    ),
+    (
+        "aws",
+        &[ROLE],
+        "needs either `access_key` or `web_identity`",
+    ),
+    (
+        "aws",
+        &[ROLE, "web_identity = \"caller\"", "session_tags = true"],
+        "`session_tags` has no meaning with `web_identity`",
+    ),
+    (
+        "aws",
+        &[ROLE, "web_identity = \"caller\""],
+        "AWS takes no session back",
+    ),
+    (
+        "aws",
+        &[
+            "role = \"agents\"",
+            "region = \"x\"",
+            "web_identity = \"caller\"",
+        ],
+        "is no ARN of a role",
     ),
 ];
 

@@ -154,9 +154,13 @@ impl GithubApp {
             status.as_u16()
         );
         match status {
-            _ if often || status.is_server_error() => IssueError::Unavailable(why),
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => {
+            _ if often => IssueError::Unavailable(why),
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
                 IssueError::Unavailable(why)
+            }
+            // It may have been given before something else went wrong.
+            _ if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT => {
+                IssueError::Failed(why)
             }
             _ => IssueError::Refused(why),
         }

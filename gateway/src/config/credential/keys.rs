@@ -1,6 +1,6 @@
 //! The keys of `[credentials.NAME]`, and which of them belong to which kind.
 
-use super::{INJECT, fixed, github_app, mint, oauth, postgres, vault};
+use super::{INJECT, aws, fixed, github_app, mint, oauth, postgres, vault};
 use crate::config::form::SCOPE;
 use crate::config::keys::{DURATION_KEY, FILES, NETWORKS, PAIR};
 use policy::shape::{Choice, Key, Shape};
@@ -10,6 +10,15 @@ pub(in crate::config) const CREDENTIAL: &[Key] = &{
     let [from, fields] = fixed::KEYS;
     let [issuer, audience, subject, claims, key, alg] = mint::KEYS;
     let [url, user, password, tls, roles, grants, owner] = postgres::KEYS;
+    let [
+        role,
+        region,
+        access_key,
+        web_identity,
+        external_id,
+        session_tags,
+        endpoint,
+    ] = aws::KEYS;
     let [app, installation, api] = github_app::KEYS;
     let [token, revocation, client, subject_token, actor, id_jag] = oauth::KEYS;
     let [address, namespace, login, path, parameters] = vault::KEYS;
@@ -17,6 +26,7 @@ pub(in crate::config) const CREDENTIAL: &[Key] = &{
         Key::new(
             "kind",
             Shape::Choice(&[
+                Choice::new("aws"),
                 Choice::new("exchange"),
                 Choice::new("github_app"),
                 Choice::new("mint"),
@@ -100,6 +110,13 @@ pub(in crate::config) const CREDENTIAL: &[Key] = &{
         app,
         installation,
         api,
+        role,
+        region,
+        access_key,
+        web_identity,
+        external_id,
+        session_tags,
+        endpoint,
     ]
 };
 
@@ -145,6 +162,17 @@ pub(in crate::config) fn of_kind(kind: &str) -> OfKind {
         "postgres" => (
             &["url", "user"],
             &["password", "tls", "roles", "grants", "owner"],
+            true,
+        ),
+        "aws" => (
+            &["role", "region"],
+            &[
+                "access_key",
+                "web_identity",
+                "external_id",
+                "session_tags",
+                "endpoint",
+            ],
             true,
         ),
         "github_app" => (&["app", "installation", "key"], &["api"], true),

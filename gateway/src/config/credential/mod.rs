@@ -1,5 +1,6 @@
 //! `[credentials.X]` as types: which issuer, where the credential goes, how long it lives and whom it serves.
 
+mod aws;
 mod fixed;
 mod github_app;
 mod inject;
@@ -9,6 +10,7 @@ mod oauth;
 mod postgres;
 mod vault;
 
+pub use aws::{Aws, AwsProof};
 pub use fixed::Fixed;
 pub(super) use github_app::API;
 pub use github_app::GithubApp;
@@ -49,6 +51,8 @@ pub struct Credential {
 /// Who issues a credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
+    /// `kind = "aws"`.
+    Aws(Box<Aws>),
     /// `kind = "exchange"`.
     Exchange(Box<Exchange>),
     /// `kind = "static"`.
@@ -117,6 +121,7 @@ impl Kind {
         match self {
             Self::Fixed(fixed) => Some(fixed.fields.iter().map(|(name, _)| &**name).collect()),
             Self::Postgres(_) => Some(postgres::FIELDS.to_vec()),
+            Self::Aws(_) => Some(aws::FIELDS.to_vec()),
             Self::GithubApp(_) => Some(github_app::FIELDS.to_vec()),
             Self::Mint(_) | Self::OAuth(_) | Self::Exchange(_) => Some(vec!["token"]),
             Self::Vault(_) => None,
@@ -128,6 +133,12 @@ impl Kind {
         match self {
             Self::Fixed(fixed) => fixed.fields.iter().map(|(_, from)| from.clone()).collect(),
             Self::Postgres(_) => Vec::new(),
+            Self::Aws(aws) => match &aws.proof {
+                AwsProof::Key {
+                    secret, session, ..
+                } => [secret].into_iter().chain(session).cloned().collect(),
+                AwsProof::File(_) | AwsProof::Caller => Vec::new(),
+            },
             Self::Vault(vault) => vault.secret().into_iter().collect(),
             Self::GithubApp(app) => vec![SecretFrom::File(app.key.clone())],
             Self::Mint(mint) => mint.key.iter().cloned().map(SecretFrom::File).collect(),

@@ -1,5 +1,6 @@
 //! `[credentials.X]`, and which of them servers and rules name.
 
+mod aws;
 mod fixed;
 mod github_app;
 mod inject;
@@ -95,6 +96,7 @@ impl Resolver<'_> {
         };
         let kind = match kind {
             "postgres" => Kind::Postgres(self.postgres(entry, table)?),
+            "aws" => Kind::Aws(Box::new(self.aws((name, entry), table)?)),
             "exchange" => Kind::Exchange(Box::new(self.exchange(entry, table)?)),
             "github_app" => Kind::GithubApp(self.github_app(table)?),
             "mint" => Kind::Mint(self.mint(table)?),

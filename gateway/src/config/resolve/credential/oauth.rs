@@ -170,7 +170,7 @@ impl Resolver<'_> {
 
     /// A file that others keep fresh. It is read each time it is needed, so that its changes are none of the
     /// configuration's.
-    fn fresh(&mut self, value: &Value) -> Option<PathBuf> {
+    pub(super) fn fresh(&mut self, value: &Value) -> Option<PathBuf> {
         let path = self.folder.join(value.text()?);
         if let Err(why) = file::read(&path) {
             let message = format!("`{}`: {why}", path.display());
