@@ -3,7 +3,6 @@
 //! The double knows what GitHub documents; that GitHub itself agrees is not shown here.
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     clippy::indexing_slicing,
     reason = "a test may stop"
 )]

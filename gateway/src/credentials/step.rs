@@ -80,6 +80,10 @@ mod failpoint {
     use std::sync::LazyLock;
 
     /// The step that is named; a name that is none.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test's own variable, in debug builds only"
+    )]
     pub(super) static NAMED: LazyLock<Result<Option<Step>, String>> = LazyLock::new(|| {
         let Ok(name) = std::env::var("HOPGATE_FAILPOINT") else {
             return Ok(None);

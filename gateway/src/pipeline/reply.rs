@@ -117,14 +117,7 @@ fn show(refusal: &Refusal, asker: &Asker) -> Shown {
         Refusal::Body(fault) => at(body_status(*fault), &fault.to_string()),
         Refusal::RevisionUnknown(version) => revision(version),
         Refusal::VerbUnknown => at(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed"),
-        Refusal::MethodUnknown => coded(
-            match asker.modern {
-                true => StatusCode::NOT_FOUND,
-                false => StatusCode::OK,
-            },
-            code::METHOD_NOT_FOUND,
-            "Method not found".to_owned(),
-        ),
+        Refusal::MethodUnknown => method_unknown(asker),
         Refusal::HandleUnknown(which) => coded(
             StatusCode::OK,
             code::INVALID_PARAMS,
@@ -147,13 +140,7 @@ fn show(refusal: &Refusal, asker: &Asker) -> Shown {
         Refusal::StreamsFull => busy("Too many open streams"),
         Refusal::Flooding => busy("Too many requests"),
         Refusal::Draining => own(UNAVAILABLE, "Shutting down"),
-        Refusal::Uncredentialed { passing, .. } => own(
-            match passing {
-                true => UNAVAILABLE,
-                false => StatusCode::BAD_GATEWAY,
-            },
-            "The upstream server's credential is not available",
-        ),
+        Refusal::Uncredentialed { passing, .. } => uncredentialed(*passing),
         Refusal::UpstreamFailed(fault) => upstream(fault),
         Refusal::TimedOut => at(
             StatusCode::GATEWAY_TIMEOUT,
@@ -161,6 +148,26 @@ fn show(refusal: &Refusal, asker: &Asker) -> Shown {
         ),
         Refusal::Unasked(_) => at(StatusCode::ACCEPTED, ""),
     }
+}
+
+fn method_unknown(asker: &Asker) -> Shown {
+    let status = match asker.modern {
+        true => StatusCode::NOT_FOUND,
+        false => StatusCode::OK,
+    };
+    coded(
+        status,
+        code::METHOD_NOT_FOUND,
+        "Method not found".to_owned(),
+    )
+}
+
+fn uncredentialed(passing: bool) -> Shown {
+    let status = match passing {
+        true => UNAVAILABLE,
+        false => StatusCode::BAD_GATEWAY,
+    };
+    own(status, "The upstream server's credential is not available")
 }
 
 const UNAVAILABLE: StatusCode = StatusCode::SERVICE_UNAVAILABLE;

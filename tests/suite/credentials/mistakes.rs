@@ -63,157 +63,135 @@ fn what_is_right_passes() {
     std::fs::remove_dir_all(folder).unwrap();
 }
 
+/// The kind, further lines of its table, and what is said of it.
+const MISTAKES: &[(&str, &[&str], &str)] = &[
+    ("oauth", &[SECRET], "no authorization server is named"),
+    ("oauth", &[ISSUER], "kind `oauth` needs `client`"),
+    (
+        "oauth",
+        &[
+            ISSUER,
+            SECRET,
+            "token_endpoint = \"https://idp.example.com/t\"",
+        ],
+        "`issuer` says itself where tokens are given",
+    ),
+    (
+        "oauth",
+        &[
+            ISSUER,
+            SECRET,
+            "revocation_endpoint = \"https://idp.example.com/r\"",
+        ],
+        "`issuer` says itself where tokens are taken back",
+    ),
+    (
+        "oauth",
+        &["token_endpoint = \"https://idp.example.com/t\"", SECRET],
+        "no token can be taken back",
+    ),
+    (
+        "oauth",
+        &[ISSUER, "client = { id = \"x\" }"],
+        "proves itself by nothing",
+    ),
+    (
+        "oauth",
+        &[ISSUER, "client = { id = \"x\", secret = \"hunter2\" }"],
+        "a secret is written into the file",
+    ),
+    (
+        "oauth",
+        &[ISSUER, "client = { secret = { file = \"secret\" } }"],
+        "`client` needs `id`",
+    ),
+    (
+        "oauth",
+        &[
+            ISSUER,
+            "client = { id = \"x\", secret = { file = \"secret\" }, assertion = \"secret\" }",
+        ],
+        "a client proves itself by one thing",
+    ),
+    (
+        "oauth",
+        &[
+            ISSUER,
+            "client = { id = \"x\", key = { file = \"secret\" } }",
+        ],
+        "cannot sign",
+    ),
+    (
+        "oauth",
+        &[
+            ISSUER,
+            "client = { id = \"x\", key = { file = \"key.pem\" }, alg = \"RS256\" }",
+        ],
+        "cannot sign",
+    ),
+    (
+        "oauth",
+        &[
+            ISSUER,
+            "client = { id = \"x\", key = { file = \"key.pem\" }, method = \"post\" }",
+        ],
+        "has no meaning",
+    ),
+    (
+        "oauth",
+        &[ISSUER, "client = { assertion = \"missing.jwt\" }"],
+        "missing.jwt",
+    ),
+    (
+        "oauth",
+        &[ISSUER, SECRET, "actor = \"signed\""],
+        "no meaning for kind `oauth`",
+    ),
+    (
+        "exchange",
+        &[ISSUER, SECRET, "actor = \"signed\""],
+        "only a client with a `key` can sign who acts",
+    ),
+    (
+        "exchange",
+        &[
+            ISSUER,
+            KEY,
+            "actor = \"signed\"",
+            "id_jag = { issuer = \"https://as.example.com\", client = { id = \"x\", secret = { file = \"secret\" } } }",
+        ],
+        "`actor` has no meaning with `id_jag`",
+    ),
+    (
+        "github_app",
+        &[
+            "app = \"x\"",
+            "installation = 1",
+            "key = { file = \"key.pem\" }",
+        ],
+        "cannot sign",
+    ),
+    (
+        "github_app",
+        &["app = \"x\"", "key = { file = \"key.pem\" }"],
+        "needs `installation`",
+    ),
+    (
+        "oauth",
+        &[
+            ISSUER,
+            SECRET,
+            "inject = { basic = \"{username}:{token}\" }",
+        ],
+        "this credential has no `{username}`",
+    ),
+];
+
 #[test]
 fn every_mistake_is_said_before_anybody_is_asked() {
     let folder = place();
-    let of = |kind: &str, keys: &[&str]| format!("kind = \"{kind}\"\n{}", keys.join("\n"));
-    for (table, says) in [
-        (of("oauth", &[SECRET]), "no authorization server is named"),
-        (of("oauth", &[ISSUER]), "kind `oauth` needs `client`"),
-        (
-            of(
-                "oauth",
-                &[
-                    ISSUER,
-                    SECRET,
-                    "token_endpoint = \"https://idp.example.com/t\"",
-                ],
-            ),
-            "`issuer` says itself where tokens are given",
-        ),
-        (
-            of(
-                "oauth",
-                &[
-                    ISSUER,
-                    SECRET,
-                    "revocation_endpoint = \"https://idp.example.com/r\"",
-                ],
-            ),
-            "`issuer` says itself where tokens are taken back",
-        ),
-        (
-            of(
-                "oauth",
-                &["token_endpoint = \"https://idp.example.com/t\"", SECRET],
-            ),
-            "no token can be taken back",
-        ),
-        (
-            of("oauth", &[ISSUER, "client = { id = \"x\" }"]),
-            "proves itself by nothing",
-        ),
-        (
-            of(
-                "oauth",
-                &[ISSUER, "client = { id = \"x\", secret = \"hunter2\" }"],
-            ),
-            "a secret is written into the file",
-        ),
-        (
-            of(
-                "oauth",
-                &[ISSUER, "client = { secret = { file = \"secret\" } }"],
-            ),
-            "`client` needs `id`",
-        ),
-        (
-            of(
-                "oauth",
-                &[
-                    ISSUER,
-                    "client = { id = \"x\", secret = { file = \"secret\" }, assertion = \"secret\" }",
-                ],
-            ),
-            "a client proves itself by one thing",
-        ),
-        (
-            of(
-                "oauth",
-                &[
-                    ISSUER,
-                    "client = { id = \"x\", key = { file = \"secret\" } }",
-                ],
-            ),
-            "cannot sign",
-        ),
-        (
-            of(
-                "oauth",
-                &[
-                    ISSUER,
-                    "client = { id = \"x\", key = { file = \"key.pem\" }, alg = \"RS256\" }",
-                ],
-            ),
-            "cannot sign",
-        ),
-        (
-            of(
-                "oauth",
-                &[
-                    ISSUER,
-                    "client = { id = \"x\", key = { file = \"key.pem\" }, method = \"post\" }",
-                ],
-            ),
-            "has no meaning",
-        ),
-        (
-            of(
-                "oauth",
-                &[ISSUER, "client = { assertion = \"missing.jwt\" }"],
-            ),
-            "missing.jwt",
-        ),
-        (
-            of("oauth", &[ISSUER, SECRET, "actor = \"signed\""]),
-            "no meaning for kind `oauth`",
-        ),
-        (
-            of("exchange", &[ISSUER, SECRET, "actor = \"signed\""]),
-            "only a client with a `key` can sign who acts",
-        ),
-        (
-            of(
-                "exchange",
-                &[
-                    ISSUER,
-                    KEY,
-                    "actor = \"signed\"",
-                    "id_jag = { issuer = \"https://as.example.com\", client = { id = \"x\", secret = { file = \"secret\" } } }",
-                ],
-            ),
-            "`actor` has no meaning with `id_jag`",
-        ),
-        (
-            of(
-                "github_app",
-                &[
-                    "app = \"x\"",
-                    "installation = 1",
-                    "key = { file = \"key.pem\" }",
-                ],
-            ),
-            "cannot sign",
-        ),
-        (
-            of(
-                "github_app",
-                &["app = \"x\"", "key = { file = \"key.pem\" }"],
-            ),
-            "needs `installation`",
-        ),
-        (
-            of(
-                "oauth",
-                &[
-                    ISSUER,
-                    SECRET,
-                    "inject = { basic = \"{username}:{token}\" }",
-                ],
-            ),
-            "this credential has no `{username}`",
-        ),
-    ] {
+    for (kind, keys, says) in MISTAKES {
+        let table = format!("kind = \"{kind}\"\n{}", keys.join("\n"));
         let said = check(&folder, &table);
         assert!(said.contains(says), "{table}\n{said}");
     }

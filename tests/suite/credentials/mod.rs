@@ -2,6 +2,7 @@
 
 mod backends;
 mod binding;
+mod checked;
 mod ending;
 mod kinds;
 mod mint;

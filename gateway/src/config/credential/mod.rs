@@ -149,6 +149,10 @@ impl SecretFrom {
     /// # Errors
     ///
     /// Where it is not, or that it is empty.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the configuration names the variable"
+    )]
     pub fn read(&self) -> Result<zeroize::Zeroizing<String>, String> {
         let (text, place) = match self {
             Self::File(file) => (super::read_file(file), file.display().to_string()),

@@ -210,24 +210,31 @@ impl Metrics {
             ),
         ];
         all.extend(self.snapshot());
-        all.push(Reading::new(
-            "mcp.server.operation.duration",
-            (Kind::Histogram, Unit::Seconds),
-            "How long what agents asked took.",
-            self.served.read(&self.subjects),
-        ));
-        all.push(Reading::new(
-            "mcp.client.operation.duration",
-            (Kind::Histogram, Unit::Seconds),
-            "How long what servers were asked took.",
-            self.sent.read(&self.subjects),
-        ));
+        all.extend(self.durations());
         all.extend(self.servers.read());
         all.extend(self.leases.read());
         all.extend(self.audit.read());
         all.extend(self.exported.read());
         all.extend(process::read());
         all
+    }
+
+    /// How long operations took.
+    fn durations(&self) -> [Reading; 2] {
+        [
+            Reading::new(
+                "mcp.server.operation.duration",
+                (Kind::Histogram, Unit::Seconds),
+                "How long what agents asked took.",
+                self.served.read(&self.subjects),
+            ),
+            Reading::new(
+                "mcp.client.operation.duration",
+                (Kind::Histogram, Unit::Seconds),
+                "How long what servers were asked took.",
+                self.sent.read(&self.subjects),
+            ),
+        ]
     }
 
     fn snapshot(&self) -> [Reading; 2] {
