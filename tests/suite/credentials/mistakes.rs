@@ -25,7 +25,7 @@ MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g
 -----END PRIVATE KEY-----
 ";
 
-fn check(folder: &Path, table: &str) -> String {
+pub(super) fn check(folder: &Path, table: &str) -> String {
     let config = format!("{REST}\n[credentials.own]\n{table}\n");
     std::fs::write(folder.join("hopgate.toml"), config).unwrap();
     let output = run(folder, &["check"]);
@@ -37,7 +37,7 @@ fn check(folder: &Path, table: &str) -> String {
     text
 }
 
-fn place() -> std::path::PathBuf {
+pub(super) fn place() -> std::path::PathBuf {
     let folder = folder();
     std::fs::write(folder.join("secret"), "hunter2-of-the-client").unwrap();
     std::fs::write(folder.join("key.pem"), PEM).unwrap();

@@ -11,6 +11,7 @@ mod places;
 mod serving;
 mod simulated;
 mod steps;
+mod vault;
 
 use serde_json::Value;
 use std::path::{Path, PathBuf};
