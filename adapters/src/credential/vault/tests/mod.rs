@@ -125,6 +125,11 @@ async fn the_gateways_session_is_opened_anew_once() {
         Ok(Taken::Revoked)
     );
     assert_eq!(fine.asked(BY_ACCESSOR).0, "s.second");
+    // A certificate does not end with the session that asked for it.
+    let mut writes = double(None, &[(LOG_IN, 200, LOGIN), (BY_ACCESSOR, 204, "")]).await;
+    writes.vault.parameters = Some(Vec::new());
+    let taken = writes.vault.recover("l", Some(&held.handle())).await;
+    assert_eq!(taken, Ok(Taken::Lapses));
     let denied = double(
         None,
         &[(LOG_IN, 200, LOGIN), (BY_ACCESSOR, 403, "s3cret body")],
