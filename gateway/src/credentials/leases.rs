@@ -157,6 +157,7 @@ impl Leases {
             // Whoever is about to use it has it in hand: it is handed out under the lock that is held here.
             !slot.is_empty() || Arc::strong_count(slot) > 1
         });
+        self.let_go();
         let book = &self.supervisor.book;
         let leases = &self.supervisor.metrics.leases;
         for (gauge, standing) in [
@@ -209,6 +210,16 @@ impl Leases {
         }
         let closed = timeout(CLOSE, closing.join_all()).await;
         settled && closed.is_ok()
+    }
+
+    /// Closes issuers that no configuration, no lease and no revocation needs any more.
+    fn let_go(&self) {
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        for source in sources.extract_if(.., |source| Arc::strong_count(source) == 1) {
+            let _detached = self
+                .supervisor
+                .mind(async move { source.issuer.close().await });
+        }
     }
 
     /// Remembers whose issuers are to be closed at the end.
