@@ -41,6 +41,8 @@ const SWEEP: Duration = Duration::from_secs(2);
 const SESSIONS: u32 = 30;
 /// The epoch of the next snapshot.
 static EPOCH: AtomicU64 = AtomicU64::new(1);
+/// The number of the next server.
+static NUMBER: AtomicU64 = AtomicU64::new(1);
 /// The longest number a message may hold.
 const NUMBER_MOST: usize = 64;
 
@@ -170,12 +172,12 @@ async fn sweep(shared: Shared, metrics: Arc<Metrics>) {
         rounds = rounds.wrapping_add(1);
         let tasks = shared.tasks.table.sweep(crate::identity::now());
         metrics.tasks.set(i64::try_from(tasks).unwrap_or(i64::MAX));
+        // A call that began under a former configuration may have minted under it since.
+        shared.leases.review(&shared.live.look());
         shared.leases.sweep();
         if rounds.is_multiple_of(SESSIONS) {
             // An agent may expire without anything else changing.
-            let now = shared.live.look();
-            shared.tasks.review(&now);
-            shared.leases.review(&now);
+            shared.tasks.review(&shared.live.look());
             let sessions = shared.tasks.sweep_sessions();
             tracing::debug!(tasks, sessions, "swept");
         }
@@ -288,6 +290,7 @@ fn server(
         material,
         upstream,
         eras,
+        number: NUMBER.fetch_add(1, Ordering::Relaxed),
         health: healths.health(name),
     }))
 }

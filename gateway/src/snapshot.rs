@@ -52,6 +52,8 @@ pub(crate) struct Server {
     pub(crate) upstream: Arc<dyn Upstream>,
     /// What it speaks.
     pub(crate) eras: Eras,
+    /// Different for every server, and every setting of one, of this process.
+    pub(crate) number: u64,
     /// Whether it answers.
     pub(crate) health: Arc<Health>,
 }

@@ -21,6 +21,8 @@ pub enum Mood {
     Willing,
     /// Answers with this status, and does nothing.
     Answers(u16),
+    /// Answers with this status and a page that no authorization server writes, and does nothing.
+    Page(u16),
     /// Does what it is asked, and then answers with this status.
     DoesAndAnswers(u16),
     /// Does what it is asked, and closes the connection without an answer.
@@ -64,9 +66,14 @@ impl Authority {
 
     /// Its table in a configuration, under the name `own`.
     pub fn credential(&self, keys: &str) -> String {
+        self.credential_named("own", keys)
+    }
+
+    /// The same under any name.
+    pub fn credential_named(&self, name: &str, keys: &str) -> String {
         let base = self.upstream.url().replace("/mcp", "");
         format!(
-            "\n[credentials.own]\nkind = \"oauth\"\ntoken_endpoint = \"{base}/token\"\n\
+            "\n[credentials.{name}]\nkind = \"oauth\"\ntoken_endpoint = \"{base}/token\"\n\
              revocation_endpoint = \"{base}/revoke\"\n\
              client = {{ id = \"hopgate\", secret = {{ env = \"AUTHORITY_SECRET\" }} }}\n{keys}\n"
         )
@@ -126,11 +133,12 @@ async fn answer(state: &Mutex<State>, received: &Received, wire: Wire) -> Option
     }
     let done = match mood {
         Mood::Closes => return None,
-        Mood::Answers(_) => String::new(),
+        Mood::Answers(_) | Mood::Page(_) => String::new(),
         _ => state.lock().expect("state").act(gives, &received.text()),
     };
     match mood {
         Mood::DoesAndCloses => None,
+        Mood::Page(status) => plain(wire, (status, "", "<h1>gone</h1>".to_owned())).await,
         Mood::Answers(status) | Mood::DoesAndAnswers(status) => {
             let body = r#"{"error":"invalid_request"}"#.to_owned();
             plain(wire, (status, "", body)).await

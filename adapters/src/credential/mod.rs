@@ -182,6 +182,11 @@ pub trait Issuer: Send + Sync + std::fmt::Debug {
         Vec::new()
     }
 
+    /// Whether what it gives depends on the token the caller came with.
+    fn uses_proof(&self) -> bool {
+        false
+    }
+
     /// Whether what it gives can never be taken back: then nothing need be written down for that.
     fn lapses(&self) -> bool {
         false

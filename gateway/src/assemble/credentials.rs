@@ -43,13 +43,11 @@ pub(super) fn sources(
         let same = same.filter(|same| same.settings == *settings && same.material == material);
         let source = match same {
             Some(same) => Arc::clone(same),
-            None => Arc::new(Source {
-                name: Arc::clone(name),
-                settings: settings.clone(),
-                material,
-                number: NUMBER.fetch_add(1, Ordering::Relaxed),
-                issuer: issuer(config, ring, settings).map_err(named)?,
-            }),
+            None => {
+                let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+                let issuer = issuer(config, ring, settings).map_err(named)?;
+                Arc::new(Source::new(name, settings, (material, number), issuer))
+            }
         };
         sources.insert(Arc::clone(name), source);
     }

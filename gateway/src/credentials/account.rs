@@ -3,8 +3,9 @@
 
 use super::entry::Entry;
 use super::lease::Lease;
+use super::supervisor::Cause;
 use dashmap::DashMap;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use uuid::Uuid;
 
@@ -29,6 +30,10 @@ pub(crate) struct Account {
     until: AtomicU64,
     standing: AtomicU8,
     trouble: Mutex<Option<String>>,
+    /// Whether it counts among those out of reach.
+    counted: AtomicBool,
+    /// Whether it is to end as soon as it is minted.
+    doomed: AtomicBool,
     /// The lease itself, once it is one.
     lease: OnceLock<Weak<Lease>>,
 }
@@ -71,6 +76,8 @@ impl Book {
             until: AtomicU64::new(entry.until),
             standing: AtomicU8::new(standing as u8),
             trouble: Mutex::default(),
+            counted: AtomicBool::new(false),
+            doomed: AtomicBool::new(false),
             lease: OnceLock::new(),
             entry: Mutex::new(entry),
         });
@@ -83,7 +90,7 @@ impl Book {
         let Some((_, account)) = self.accounts.remove(&id) else {
             return;
         };
-        if account.trouble().is_some() {
+        if account.counted.load(Ordering::Relaxed) {
             let credential = account.entry().credential;
             self.astray.remove_if_mut(&credential, |_, many| {
                 *many = many.saturating_sub(1);
@@ -92,11 +99,22 @@ impl Book {
         }
     }
 
-    /// A lease should be revoked and is not.
-    pub(super) fn trouble(&self, account: &Account, why: String) {
-        if account.trouble_with(why) {
+    /// A lease should be revoked and is not. One whose mint was not answered is in nobody's hands and does not count against
+    /// others.
+    pub(super) fn trouble(&self, account: &Account, cause: Cause, why: String) {
+        if account.trouble_with(why) && cause != Cause::Unanswered {
+            account.counted.store(true, Ordering::Relaxed);
             *self.astray.entry(account.entry().credential).or_default() += 1;
         }
+    }
+
+    /// Leases that are being minted are to end as soon as they are; how many.
+    pub(super) fn doom(&self, meant: impl Fn(&Account) -> bool) -> usize {
+        let minting = self.accounts.iter();
+        let minting = minting.filter(|one| one.standing() == Standing::Minting && meant(one));
+        minting
+            .map(|one| one.doomed.store(true, Ordering::SeqCst))
+            .count()
     }
 
     /// Leases that serve calls.
@@ -197,6 +215,9 @@ impl Account {
         // An account is of one lease.
         let _ = self.lease.set(Arc::downgrade(lease));
         self.stand(Standing::Live);
+        if self.doomed.load(Ordering::SeqCst) {
+            lease.end(Cause::Operator);
+        }
     }
 
     /// As the journal keeps it.

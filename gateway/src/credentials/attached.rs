@@ -83,6 +83,9 @@ fn argument(said: &Said, name: &str, value: &Secret) -> Result<Option<Edit>, Ref
         let whole = format!("\"arguments\":{{{member}}},");
         return Ok(Some(Edit::insert(params.inside(), whole)));
     };
+    if arguments.of(&said.body).first() != Some(&b'{') {
+        return Err(Refusal::ParamMissing("arguments"));
+    }
     let members = array::members(&said.body, arguments);
     let says = |key: &adapters::wire::Span| text::says(key.of(&said.body), name);
     if members.iter().any(|(key, _)| says(key)) {

@@ -15,6 +15,9 @@ pub(crate) struct Entry {
     pub(crate) id: Uuid,
     /// The credential it is one of.
     pub(crate) credential: Arc<str>,
+    /// Who issued it: what a credential of that name is asked of later may be somebody else.
+    #[serde(default)]
+    pub(super) backend: String,
     /// The server it is for.
     pub(crate) server: Arc<str>,
     /// The only place it may go: scheme, host and port.
@@ -45,6 +48,7 @@ pub(crate) struct Entry {
 #[derive(Debug)]
 pub(super) struct Facts<'a> {
     pub(super) credential: &'a Arc<str>,
+    pub(super) backend: String,
     pub(super) server: &'a Arc<str>,
     pub(super) origin: Arc<str>,
     pub(super) principal: &'a Principal,
@@ -63,6 +67,7 @@ impl Entry {
         Self {
             id: Uuid::now_v7(),
             credential: Arc::clone(facts.credential),
+            backend: facts.backend,
             server: Arc::clone(facts.server),
             origin: facts.origin,
             agent: Arc::clone(&facts.principal.agent),

@@ -71,7 +71,7 @@ impl Lease {
     /// Uses it for a call; none where it takes no more.
     pub(super) fn take(self: &Arc<Self>) -> Option<Use> {
         if self.uses.fetch_add(1, Ordering::AcqRel) & CLOSED != 0 {
-            self.uses.fetch_sub(1, Ordering::AcqRel);
+            self.give_back();
             return None;
         }
         Some(Use {
@@ -94,6 +94,13 @@ impl Lease {
         }
     }
 
+    /// One use less; the last one of a lease that takes no more ends it.
+    fn give_back(self: &Arc<Self>) {
+        if self.uses.fetch_sub(1, Ordering::AcqRel) == CLOSED | 1 {
+            self.end(Cause::Unused);
+        }
+    }
+
     /// Revokes it now, whoever uses it.
     pub(super) fn end(self: &Arc<Self>, cause: Cause) {
         self.uses.fetch_or(CLOSED, Ordering::AcqRel);
@@ -112,8 +119,6 @@ impl Use {
 
 impl Drop for Use {
     fn drop(&mut self) {
-        if self.lease.uses.fetch_sub(1, Ordering::AcqRel) == CLOSED | 1 {
-            self.lease.end(Cause::Unused);
-        }
+        self.lease.give_back();
     }
 }

@@ -1,23 +1,23 @@
 //! All leases of this process: found by whom they serve, minted once however many ask, ended with what they were
 //! minted for.
 
-use super::account::{Standing, View};
+use super::account::{Account, Standing, View};
 use super::entry::Entry;
-use super::lease::{Lease, Use};
-use super::mint::mint;
-use super::order::{Holder, Key, Need, Wanted};
+use super::lease::Use;
+use super::mint::{mint, renew};
+use super::order::{Holder, Key, Known, Need, Wanted};
 use super::slot::{Slot, Why};
 use super::source::Source;
 use super::supervisor::{Cause, Supervisor};
-use crate::audit::{CallId, Ledger, secret};
+use crate::audit::{CallId, Ledger};
 use crate::identity::now;
 use crate::pipeline::Refusal;
 use crate::snapshot::Snapshot;
 use crate::task::Task;
 use crate::telemetry::Metrics;
-use adapters::credential::IssueError;
 use adapters::state::{self, Durable};
 use dashmap::DashMap;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -31,7 +31,7 @@ use uuid::Uuid;
 pub(crate) struct Leases {
     slots: DashMap<Key, Arc<Slot>>,
     /// What ends with a task.
-    tasks: DashMap<Uuid, Vec<Key>>,
+    tasks: DashMap<Uuid, HashSet<Key>>,
     supervisor: Arc<Supervisor>,
     /// Whose issuers hold something at their backends.
     sources: Mutex<Vec<Arc<Source>>>,
@@ -49,6 +49,10 @@ pub(crate) enum Whose {
     All,
 }
 
+/// The leases of one task at once: each has connections of its own.
+const MOST: usize = 256;
+/// How long a call waits for its lease; what is minted meanwhile serves the next.
+const WAIT: Duration = Duration::from_secs(5);
 /// What ends at the close may take so long.
 const CLOSE: Duration = Duration::from_secs(10);
 
@@ -95,8 +99,9 @@ impl Leases {
         deadline: Instant,
     ) -> Result<Use, Refusal> {
         let key = need.key();
+        let waits = deadline.min(Instant::now() + WAIT);
         if key.holder == Holder::Call {
-            return self.alone(need.wanted(call)?, deadline).await;
+            return self.alone(need.wanted(call)?, waits).await;
         }
         let known = self.slots.get(&key).map(|slot| Arc::clone(&slot));
         let now = now();
@@ -111,8 +116,10 @@ impl Leases {
         }
         let wanted = Arc::new(need.wanted(call)?);
         let slot = self.slot(key, &wanted.task)?;
-        let minted = timeout_at(deadline, self.fill(&slot, &wanted)).await;
-        minted.map_err(|_| Refusal::TimedOut)?
+        match timeout_at(waits, self.fill(&slot, &wanted)).await {
+            Ok(minted) => minted,
+            Err(_) => Err(Why::passing("its issuer does not answer").refusal()),
+        }
     }
 
     /// Ends what was minted for a task.
@@ -130,10 +137,10 @@ impl Leases {
     /// Ends what agents, servers and credentials of this snapshot may not have any more.
     pub(crate) fn review(&self, snapshot: &Snapshot) {
         self.follow(snapshot);
-        let now = now();
+        let (now, known) = (now(), Known::of(snapshot));
         self.slots.retain(|key, slot| {
             let cause = match &key.holder {
-                _ if !key.is_of(snapshot) => Cause::Configuration,
+                _ if !key.is_of(&known) => Cause::Configuration,
                 Holder::Principal(principal, chain) => {
                     let mut agents = chain.iter().chain([&principal.agent]);
                     match agents.all(|agent| snapshot.registry.may_act(agent, now)) {
@@ -176,17 +183,19 @@ impl Leases {
 
     /// Ends leases because an operator says so; how many.
     pub(crate) fn revoke(&self, whose: &Whose) -> usize {
-        let meant = |lease: &Lease| match whose {
+        let meant = |account: &Account| match whose {
             Whose::All => true,
-            Whose::Lease(id) => lease.account.id() == *id,
-            Whose::Agent(agent) => *lease.account.entry().agent == **agent,
+            Whose::Lease(id) => account.id() == *id,
+            Whose::Agent(agent) => *account.entry().agent == **agent,
         };
+        // What is being minted ends as soon as it is; whatever has become a lease meanwhile is among the live ones.
+        let minting = self.supervisor.book.doom(meant);
         let mut live = self.supervisor.book.live();
-        live.retain(|lease| meant(lease));
+        live.retain(|lease| meant(&lease.account));
         for lease in &live {
             lease.end(Cause::Operator);
         }
-        live.len()
+        minting + live.len()
     }
 
     /// How many leases of the last run nobody has tried to revoke yet.
@@ -237,10 +246,18 @@ impl Leases {
         let slot = Arc::clone(&self.slots.entry(key.clone()).or_default());
         if let Holder::Task(id) = key.holder {
             let mut keys = self.tasks.entry(id).or_default();
-            if !keys.contains(&key) {
-                keys.push(key);
+            if keys.len() >= MOST {
+                keys.retain(|key| self.slots.contains_key(key));
+            }
+            let many = keys.len() >= MOST && !keys.contains(&key);
+            if !many {
+                keys.insert(key.clone());
             }
             drop(keys);
+            if many {
+                self.slots.remove(&key);
+                return Err(Why::passing("its task has as many leases as one may have").refusal());
+            }
             // Whoever ends the task from here on finds the place; whoever has ended it before may not have.
             if task.over().is_cancelled() {
                 self.end_task(task);
@@ -320,7 +337,7 @@ impl Leases {
         match timeout_at(deadline, minting).await {
             Ok(Ok(minted)) => minted.map_err(Why::refusal),
             Ok(Err(_)) => Err(Refusal::uncredentialed("the mint was cut off")),
-            Err(_) => Err(Refusal::TimedOut),
+            Err(_) => Err(Why::passing("its issuer does not answer").refusal()),
         }
     }
 
@@ -346,35 +363,6 @@ impl Leases {
             // Who minds is told when it is gone: until then calls have what they need.
             let _ = Self::mint_into(supervisor, (slot, flight), Arc::new(wanted)).await;
         });
-    }
-}
-
-/// Prolongs a lease; whether it need not be replaced.
-async fn renew(supervisor: &Arc<Supervisor>, lease: &Lease, wanted: &Wanted) -> bool {
-    let Some(handle) = &lease.handle else {
-        return false;
-    };
-    match lease.source.issuer.renew(handle, wanted.life()).await {
-        Ok(life) => {
-            let until = now().saturating_add(life.as_secs()).min(wanted.until());
-            let mut entry = lease.account.entry();
-            let longer = until > entry.until;
-            entry.until = until.max(entry.until);
-            lease.account.rewrite(entry.clone());
-            // One that was forgotten meanwhile is not written down again.
-            if supervisor.book.has(entry.id) {
-                supervisor.journal.put(entry.id.as_bytes(), &entry.write());
-            }
-            if supervisor.ledger.queue(secret::renewed(&entry)).is_err() {
-                tracing::error!(lease = %entry.id.simple(), "a renewal is not on record");
-            }
-            longer
-        }
-        Err(IssueError::Refused(_)) => {
-            lease.renewable.store(false, Ordering::Relaxed);
-            false
-        }
-        Err(IssueError::Unavailable(_) | IssueError::Failed(_)) => false,
     }
 }
 

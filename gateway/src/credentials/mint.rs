@@ -1,4 +1,4 @@
-//! The mint of one lease: written down before, written down after, and given up wherever that cannot be.
+//! The mint of one lease: written down before, written down after, and given up wherever that cannot be; and its renewal.
 
 use super::account::{Account, Standing};
 use super::entry::{Entry, Facts};
@@ -12,6 +12,7 @@ use crate::audit::secret;
 use crate::identity::now;
 use adapters::credential::{Handle, IssueError, Minted, Order};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -41,6 +42,35 @@ pub(super) async fn mint(supervisor: &Arc<Supervisor>, wanted: &Wanted) -> Resul
                 return minted;
             }
         }
+    }
+}
+
+/// Prolongs a lease; whether it need not be replaced.
+pub(super) async fn renew(supervisor: &Arc<Supervisor>, lease: &Lease, wanted: &Wanted) -> bool {
+    let Some(handle) = &lease.handle else {
+        return false;
+    };
+    match lease.source.issuer.renew(handle, wanted.life()).await {
+        Ok(life) => {
+            let until = now().saturating_add(life.as_secs()).min(wanted.until());
+            let mut entry = lease.account.entry();
+            let longer = until > entry.until;
+            entry.until = until.max(entry.until);
+            lease.account.rewrite(entry.clone());
+            // One that was forgotten meanwhile is not written down again.
+            if supervisor.book.has(entry.id) {
+                supervisor.journal.put(entry.id.as_bytes(), &entry.write());
+            }
+            if supervisor.ledger.queue(secret::renewed(&entry)).is_err() {
+                tracing::error!(lease = %entry.id.simple(), "a renewal is not on record");
+            }
+            longer
+        }
+        Err(IssueError::Refused(_)) => {
+            lease.renewable.store(false, Ordering::Relaxed);
+            false
+        }
+        Err(IssueError::Unavailable(_) | IssueError::Failed(_)) => false,
     }
 }
 
@@ -80,6 +110,7 @@ async fn once(supervisor: &Arc<Supervisor>, wanted: &Wanted) -> Result<Arc<Lease
 fn entry(wanted: &Wanted) -> Entry {
     Entry::new(Facts {
         credential: &wanted.source.name,
+        backend: wanted.source.settings.kind.backend(),
         server: wanted.name(),
         origin: wanted.url.origin().ascii_serialization().into(),
         principal: wanted.task.principal(),

@@ -10,7 +10,9 @@ use crate::snapshot::{Server, Snapshot};
 use crate::task::Task;
 use adapters::credential::{Order, Whom};
 use adapters::secret::Secret;
+use aws_lc_rs::digest::{SHA256, digest};
 use policy::lease::NONE;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
@@ -21,12 +23,14 @@ use uuid::Uuid;
 pub(super) struct Key {
     /// The credential, as configured at that time.
     source: u64,
-    /// The server, as configured at that time; the lease keeps it, so that no other gets its address.
-    server: usize,
+    /// The server, as configured at that time.
+    server: u64,
     pub(super) holder: Holder,
     scope: Box<[String]>,
     /// The longest life that rules and envelopes allow.
     most: u64,
+    /// A digest of the token its caller came with, where what is minted depends on it.
+    proof: Option<[u8; 32]>,
 }
 
 /// Whom a lease serves.
@@ -69,15 +73,32 @@ pub(super) struct Need<'a> {
 /// Where a bearer's token begins.
 const BEARER: &str = "bearer ";
 
+/// What a snapshot knows, by its numbers.
+#[derive(Debug)]
+pub(super) struct Known {
+    sources: HashSet<u64>,
+    servers: HashSet<u64>,
+}
+
+// === impl Known ===
+
+impl Known {
+    pub(super) fn of(snapshot: &Snapshot) -> Self {
+        let sources = snapshot.credentials.values();
+        let servers = snapshot.servers.values();
+        Self {
+            sources: sources.map(|source| source.number).collect(),
+            servers: servers.map(|server| server.number).collect(),
+        }
+    }
+}
+
 // === impl Key ===
 
 impl Key {
-    /// Whether it speaks of what this snapshot knows.
-    pub(super) fn is_of(&self, snapshot: &Snapshot) -> bool {
-        let mut sources = snapshot.credentials.values();
-        let mut servers = snapshot.servers.values();
-        sources.any(|source| source.number == self.source)
-            && servers.any(|server| Arc::as_ptr(server).addr() == self.server)
+    /// Whether it speaks of what a snapshot knows.
+    pub(super) fn is_of(&self, known: &Known) -> bool {
+        known.sources.contains(&self.source) && known.servers.contains(&self.server)
     }
 }
 
@@ -121,7 +142,7 @@ impl<'a> Need<'a> {
         let bound = self.authorized.bound();
         Key {
             source: self.source.number,
-            server: Arc::as_ptr(self.authorized.server()).addr(),
+            server: self.authorized.server().number,
             holder: match self.source.settings.per {
                 Per::Task => Holder::Task(bound.task().id()),
                 Per::Agent => Holder::Principal(
@@ -132,7 +153,17 @@ impl<'a> Need<'a> {
             },
             scope: self.scope.clone(),
             most: self.most,
+            proof: self.proof(),
         }
+    }
+
+    /// Two tokens of one principal may be good for different things, and so is what is got for them.
+    fn proof(&self) -> Option<[u8; 32]> {
+        if !self.source.issuer.uses_proof() {
+            return None;
+        }
+        let proof = token(&self.authorized.bound().asked().context().headers)?;
+        digest(&SHA256, proof.expose()).as_ref().try_into().ok()
     }
 
     /// All that a mint may ask about.

@@ -3,6 +3,7 @@
 use crate::config::Credential;
 use adapters::credential::Issuer;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// A configured credential with its issuer. One that is as before is kept when the configuration changes.
 #[derive(Debug)]
@@ -17,4 +18,30 @@ pub(crate) struct Source {
     pub(crate) number: u64,
     /// Who is asked.
     pub(crate) issuer: Arc<dyn Issuer>,
+    /// Revocations at once: one backend that hangs does not hold up another.
+    pub(crate) places: Semaphore,
+}
+
+/// Revocations of one credential at once.
+const PLACES: usize = 64;
+
+// === impl Source ===
+
+impl Source {
+    /// A credential with its issuer.
+    pub(crate) fn new(
+        name: &Arc<str>,
+        settings: &Credential,
+        (material, number): ([u8; 32], u64),
+        issuer: Arc<dyn Issuer>,
+    ) -> Self {
+        Self {
+            name: Arc::clone(name),
+            settings: settings.clone(),
+            material,
+            number,
+            issuer,
+            places: Semaphore::new(PLACES),
+        }
+    }
 }

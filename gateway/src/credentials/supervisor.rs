@@ -17,7 +17,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::runtime;
-use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::TaskTracker;
@@ -31,7 +30,7 @@ pub(crate) struct Supervisor {
     pub(crate) book: Book,
     /// Leases of the last run nobody has tried to revoke yet.
     untried: AtomicUsize,
-    places: Semaphore,
+    began: Instant,
     jobs: TaskTracker,
     runtime: runtime::Handle,
 }
@@ -86,10 +85,12 @@ enum What {
     Nothing,
 }
 
-/// Revocations at once.
-const PLACES: usize = 64;
 /// How long one try may take.
 const TRY: Duration = Duration::from_secs(10);
+/// The same while the gateway starts or stops.
+const BRIEF: Duration = Duration::from_secs(3);
+/// For how long a start waits for leases of the last run.
+const START: Duration = Duration::from_secs(8);
 /// The pause after the first failure; it doubles.
 const FIRST: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(30);
@@ -105,7 +106,7 @@ impl Supervisor {
             metrics,
             book: Book::default(),
             untried: AtomicUsize::new(0),
-            places: Semaphore::new(PLACES),
+            began: Instant::now(),
             jobs: TaskTracker::new(),
             runtime: runtime::Handle::current(),
         }
@@ -150,13 +151,16 @@ impl Supervisor {
     ) {
         let (root, handle) = entry.open(keys);
         let (locked, minted) = (entry.is_locked(keys), entry.minted);
-        let account = self.book.open(entry, Standing::Revoking);
+        let same = |source: &Arc<Source>| source.settings.kind.backend() == entry.backend;
+        let other = source.as_ref().is_some_and(|source| !same(source));
         let why = match &source {
             None => "its credential is not in the configuration any more",
+            Some(_) if other => "its credential is another issuer's now",
             Some(_) if locked => "the key that sealed what takes it back is gone",
             Some(_) => "",
         };
-        let Some(source) = source.filter(|_| !locked) else {
+        let account = self.book.open(entry, Standing::Revoking);
+        let Some(source) = source.filter(|_| !locked && !other) else {
             let (supervisor, cause) = (Arc::clone(self), Cause::Crashed);
             self.jobs.spawn_on(
                 async move { supervisor.astray(&account, cause, why).await },
@@ -182,8 +186,13 @@ impl Supervisor {
     }
 
     /// How many leases of the last run nobody has tried to revoke yet.
+    ///
+    /// After some seconds what is left is no reason to wait any more: it goes on.
     pub(crate) fn untried(&self) -> usize {
-        self.untried.load(Ordering::Relaxed)
+        match self.began.elapsed() < START {
+            true => self.untried.load(Ordering::Relaxed),
+            false => 0,
+        }
     }
 
     /// Waits until all that was to end has ended, but not for ever; whether it has.
@@ -246,7 +255,7 @@ impl Supervisor {
                         return self.astray(&job.account, job.cause, &why).await;
                     }
                     tracing::warn!(lease = %job.account.id().simple(), credential = %job.source.name, "a lease is not revoked yet: {why}");
-                    self.book.trouble(&job.account, why);
+                    self.book.trouble(&job.account, job.cause, why);
                     sleep(jittered(pause)).await;
                     pause = (pause * 2).min(LONGEST);
                 }
@@ -255,14 +264,19 @@ impl Supervisor {
     }
 
     async fn attempt(&self, job: &Job) -> Result<Taken, RevokeError> {
-        let Ok(_place) = self.places.acquire().await else {
+        let Ok(_place) = job.source.places.acquire().await else {
             return Err(RevokeError::Failed("the gateway is gone".to_owned()));
+        };
+        // Who starts or stops is waited for.
+        let limit = match job.cause {
+            Cause::Crashed | Cause::Stopped => BRIEF,
+            _ => TRY,
         };
         let issuer = &job.source.issuer;
         let label = job.account.entry().label();
         let tried = match &job.what {
-            What::Handle(handle) => timeout(TRY, issuer.revoke(handle)).await,
-            What::Label(root) => timeout(TRY, issuer.recover(&label, root.as_ref())).await,
+            What::Handle(handle) => timeout(limit, issuer.revoke(handle)).await,
+            What::Label(root) => timeout(limit, issuer.recover(&label, root.as_ref())).await,
             What::Nothing => return Ok(Taken::Lapses),
         };
         tried.unwrap_or_else(|_| Err(RevokeError::Failed("no answer in time".to_owned())))
@@ -291,7 +305,7 @@ impl Supervisor {
             lease = %entry.id.simple(), credential = %entry.credential, agent = %entry.agent, until = entry.until,
             "a lease cannot be revoked: {why}"
         );
-        self.book.trouble(account, why.to_owned());
+        self.book.trouble(account, cause, why.to_owned());
         account.stand(Standing::Irrevocable);
         self.metrics.leases.returned.count(Returned::Irrevocable);
         self.tell(secret::irrevocable(&entry, cause, why)).await;

@@ -87,16 +87,93 @@ async fn what_may_have_been_minted_and_cannot_be_found_again_is_listed_until_it_
     let lease = &said["leases"][0];
     assert_eq!(lease["state"], "irrevocable", "{said}");
     assert!(lease["trouble"].is_string() && lease["until"].is_u64());
-    // More are not minted there.
+    // Nobody holds it, so it keeps nobody from what is minted once the issuer is well again.
     authority.giving(Mood::Willing);
-    let asked = authority.asked();
-    for _ in 0..3 {
-        assert_eq!(
-            Agent::modern(&gateway).call("note", "{}").await.status(),
-            503
-        );
+    let end = tokio::time::Instant::now() + tests::PATIENCE;
+    while Agent::modern(&gateway).call("note", "{}").await.status() != 200 {
+        assert!(tokio::time::Instant::now() < end, "never minted again");
     }
+}
+
+#[tokio::test]
+async fn with_too_many_out_of_reach_no_more_are_minted() {
+    let (gateway, _upstream, authority) = world("per = \"call\"\noutstanding = 1").await;
+    authority.taking(Mood::Answers(503));
+    let agent = Agent::modern(&gateway);
+    let out = || {
+        let said = tests::gateway::run(&gateway.place.folder, &["leases"]).stdout;
+        let said = String::from_utf8_lossy(&said).into_owned();
+        said.lines()
+            .filter(|line| line.contains("HTTP status") || line.contains("refused"))
+            .count()
+    };
+    for many in 1..=2 {
+        assert_eq!(agent.call("note", "{}").await.said(), "done");
+        tests::eventually("it is out of reach", || out() == many).await;
+    }
+    let asked = authority.asked();
+    assert_eq!(agent.call("note", "{}").await.status(), 503);
     assert_eq!(authority.asked(), asked);
+    authority.taking(Mood::Willing);
+    tests::eventually("both are taken back", || authority.good().is_empty()).await;
+    tests::eventually("and on record", || {
+        events(&gateway)
+            .iter()
+            .filter(|event| *event == "revoked")
+            .count()
+            == 2
+    })
+    .await;
+    assert_eq!(agent.call("note", "{}").await.said(), "done");
+}
+
+#[tokio::test]
+async fn a_page_of_somebody_in_between_is_no_last_word() {
+    let (gateway, _upstream, authority) = world("per = \"call\"").await;
+    authority.taking(Mood::Page(404));
+    assert_eq!(
+        Agent::modern(&gateway).call("note", "{}").await.said(),
+        "done"
+    );
+    tests::eventually("it was asked", || {
+        authority
+            .received()
+            .iter()
+            .any(|one| one.head.line.contains("/revoke"))
+    })
+    .await;
+    authority.taking(Mood::Willing);
+    tests::eventually("it is taken back", || authority.good().is_empty()).await;
+    assert!(!events(&gateway).contains(&"irrevocable".to_owned()));
+}
+
+#[tokio::test]
+async fn an_issuer_that_hangs_holds_up_no_other() {
+    let (upstream, sick, well) = (
+        telling().await,
+        Authority::start().await,
+        Authority::start().await,
+    );
+    let tables = sick.credential("per = \"call\"\noutstanding = 1000")
+        + &well.credential_named("well", "per = \"call\"");
+    let setup = armed(&upstream.url(), &tables)
+        .server_with("other", &upstream.url(), "credential = \"well\"")
+        .variable("AUTHORITY_SECRET", "canary-of-the-client-0001");
+    let mut gateway = Gateway::start(&setup).await;
+    sick.taking(Mood::Slow(Duration::from_secs(3600)));
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..150 {
+        let agent = Agent::modern(&gateway);
+        calls.spawn(async move { agent.call("note", "{}").await.status() });
+    }
+    assert!(calls.join_all().await.iter().all(|status| *status == 200));
+    let other = Agent::new(gateway.address(), "/servers/other/mcp", tests::Era::Modern);
+    assert_eq!(other.call("note", "{}").await.said(), "done");
+    tests::eventually("the other's is taken back", || well.good().is_empty()).await;
+    assert_eq!(other.call("note", "{}").await.said(), "done");
+    gateway.terminate().await;
+    assert!(well.good().is_empty());
+    sick.taking(Mood::Willing);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
 use super::{armed, events, leases, telling};
 use crate::identity::visit;
 use std::time::Duration;
-use tests::authority::Authority;
+use tests::authority::{Authority, Mood};
 use tests::upstream::plain;
 use tests::{Agent, Era, Gateway, Setup, Upstream, json};
 
@@ -198,6 +198,56 @@ async fn an_operator() {
 }
 
 #[tokio::test]
+async fn an_operator_while_it_is_minted() {
+    let world = world("", "").await;
+    world
+        .authority
+        .giving(Mood::Slow(Duration::from_millis(700)));
+    let agent = Agent::modern(&world.gateway);
+    let call = tokio::spawn(async move { agent.call("note", "{}").await });
+    tests::eventually("it is being minted", || world.authority.asked() == 1).await;
+    let folder = &world.gateway.place.folder;
+    let said = tests::gateway::run(folder, &["leases", "revoke", "--all"]).stdout;
+    assert_eq!(
+        String::from_utf8(said).unwrap(),
+        "1 lease is being revoked\n"
+    );
+    world.authority.giving(Mood::Willing);
+    // The call that waited for it gets the next.
+    assert_eq!(call.await.unwrap().said(), "done");
+    tests::eventually("the first is taken back", || {
+        world.authority.good().len() == 1
+    })
+    .await;
+    assert_eq!(world.authority.given().len(), 2);
+    let revoked = |lines: Vec<(String, serde_json::Value)>| {
+        let mut lines = lines.into_iter();
+        lines.any(|(event, line)| event == "revoked" && line["cause"] == "operator")
+    };
+    tests::eventually("and that is on record", || revoked(leases(&world.gateway))).await;
+}
+
+#[tokio::test]
+async fn what_another_issuer_gave_is_not_shown_to_this_one() {
+    let mut world = world("", "").await;
+    world.use_one(&Agent::modern(&world.gateway)).await;
+    world.gateway.signal("KILL");
+    world.gateway.ended().await;
+    let other = Authority::start().await;
+    world.gateway.rewrite(&setup(&world.upstream, &other, ""));
+    world.gateway = world.gateway.restart().await;
+    tests::eventually("it is on record", || {
+        events(&world.gateway).contains(&"irrevocable".to_owned())
+    })
+    .await;
+    assert!(
+        other.received().is_empty(),
+        "a token of the first is shown to the second"
+    );
+    assert_eq!(world.authority.good().len(), 1);
+}
+
+#[tokio::test]
 async fn a_call_that_is_answered() {
     let world = world("per = \"call\"", "").await;
     let agent = Agent::modern(&world.gateway);
@@ -236,7 +286,7 @@ async fn a_call_whose_caller_goes_away() {
 async fn a_caller_who_goes_away_while_it_is_minted() {
     for per in ["call", "task"] {
         let (upstream, authority) = (telling().await, Authority::start().await);
-        authority.giving(tests::authority::Mood::Slow(Duration::from_millis(400)));
+        authority.giving(Mood::Slow(Duration::from_millis(400)));
         let lines = "[gateway.deadlines]\nidle = \"1s\"";
         let setup = setup(&upstream, &authority, &format!("per = \"{per}\"")).gateway(lines);
         let gateway = Gateway::start(&setup).await;

@@ -8,6 +8,7 @@ mod kinds;
 mod mint;
 mod mistakes;
 mod places;
+mod reloaded;
 mod serving;
 mod simulated;
 mod steps;

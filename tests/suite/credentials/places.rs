@@ -87,6 +87,11 @@ async fn a_caller_does_not_bring_the_argument_itself() {
         );
     }
     assert!(upstream.with_method("tools/call").is_empty());
+    for arguments in ["null", "[]", "5", "\"x\""] {
+        let answer = agent.call("note", arguments).await;
+        assert!(answer.code().is_some(), "{arguments}: {}", answer.text());
+    }
+    assert!(upstream.with_method("tools/call").is_empty());
     for (arguments, whole) in [
         ("{}", r#"{"api_key":"SECRET"}"#),
         (" { } ", r#"{"api_key":"SECRET" }"#),

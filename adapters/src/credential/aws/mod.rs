@@ -209,6 +209,10 @@ impl Issuer for Aws {
         Box::pin(async { Ok(Taken::Lapses) })
     }
 
+    fn uses_proof(&self) -> bool {
+        matches!(self.settings.proof, Proof::Caller)
+    }
+
     fn lapses(&self) -> bool {
         true
     }

@@ -162,6 +162,10 @@ impl Issuer for Exchange {
         Box::pin(async { self.giver().lost() })
     }
 
+    fn uses_proof(&self) -> bool {
+        true
+    }
+
     fn lapses(&self) -> bool {
         self.giver().lapses()
     }

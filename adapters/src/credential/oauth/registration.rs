@@ -138,6 +138,12 @@ impl Registration {
                 StatusCode::OK | StatusCode::NO_CONTENT => {}
                 // It says itself that it takes none of this kind back.
                 _ if answer::error(body) == Some("unsupported_token_type") => taken = Taken::Lapses,
+                // Only who speaks the protocol says no for good: a page of somebody in between does not.
+                _ if answer::error(body).is_none() => {
+                    let (place, status) = (caller.place(), status.as_u16());
+                    let why = format!("{place} answered with HTTP status {status}");
+                    return Err(RevokeError::Failed(why));
+                }
                 _ => return Err(answer::refusal(status, body, &caller.place()).into()),
             }
         }

@@ -332,6 +332,10 @@ impl Issuer for Vault {
         Box::pin(self.find(root))
     }
 
+    fn uses_proof(&self) -> bool {
+        self.sessions.login.callers()
+    }
+
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(self.sessions.close(&self.api))
     }

@@ -93,10 +93,12 @@ impl Patterns {
     fn anchored(&self, text: &[u8]) -> Result<usize, Found> {
         let mut clear = text.len();
         for search in &self.searches {
-            let mut at = 0;
-            while let Some(hit) = search.find(text, at) {
-                clear = clear.min(self.around(text, hit.saturating_sub(REACH)..hit + 1)?);
-                at = hit + 1;
+            // Each place is looked at once, however close together anchors stand.
+            let mut done = 0;
+            while let Some(hit) = search.find(text, done) {
+                let from = hit.saturating_sub(REACH).max(done);
+                clear = clear.min(self.around(text, from..hit + 1)?);
+                done = hit + 1;
             }
         }
         Ok(clear)

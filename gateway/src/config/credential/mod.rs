@@ -128,6 +128,36 @@ impl Kind {
         }
     }
 
+    /// Who issues it: what is taken back must be taken back there, and not where another configuration says.
+    pub(crate) fn backend(&self) -> String {
+        let asked = |registration: &Registration| {
+            let place = match &registration.place {
+                Place::Issuer(issuer) => issuer.clone(),
+                Place::Endpoints { token, .. } => token.to_string(),
+            };
+            format!("{place} {}", registration.id.as_deref().unwrap_or_default())
+        };
+        match self {
+            Self::Aws(aws) => format!("aws {}", aws.endpoint),
+            Self::Exchange(exchange) => {
+                let giver = exchange.id_jag.as_ref().map(|jag| &jag.registration);
+                format!(
+                    "exchange {}",
+                    asked(giver.unwrap_or(&exchange.registration))
+                )
+            }
+            Self::Fixed(_) => "static".to_owned(),
+            Self::GithubApp(app) => format!("github_app {} {}", app.api, app.installation),
+            Self::Mint(_) => "mint".to_owned(),
+            Self::Postgres(own) => format!("postgres {} {}", own.place, own.database),
+            Self::OAuth(oauth) => format!("oauth {}", asked(&oauth.registration)),
+            Self::Vault(vault) => {
+                let namespace = vault.namespace.as_deref().unwrap_or_default();
+                format!("vault {} {namespace}", vault.address)
+            }
+        }
+    }
+
     /// Where the secrets are that its issuer is made with; what it reads anew each time is not among them.
     pub(crate) fn secrets(&self) -> Vec<SecretFrom> {
         match self {
