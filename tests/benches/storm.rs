@@ -60,6 +60,8 @@ const SLOW: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(120);
 /// Connections that others keep.
 const FEW: usize = 50;
+const ARMED: &str = "/servers/up/mcp";
+const BARE: &str = "/servers/bare/mcp";
 const AUDIENCE: &str = "storm";
 
 /// Lets `tasks` tasks call, `at_once` at a time, in each of three storms.
@@ -73,13 +75,13 @@ pub(crate) async fn measure(
     scene.revoke(1).await;
     let quiet = scene.quiet().await;
     let files = files(scene.proxy.pid());
-    let without = scene.storm("no credential", "/servers/bare/mcp").await;
-    let prompt = scene.storm("`oauth`", "/servers/up/mcp").await;
+    let without = scene.storm("no credential", BARE, Duration::ZERO).await;
+    let prompt = scene.storm("`oauth`", ARMED, Duration::ZERO).await;
     let idle = scene.idle(files).await;
     let end = scene.revoke(tasks).await;
     scene.authority.giving(Mood::Slow(SLOW));
     let slow = scene
-        .storm("`oauth`, a second for each token", "/servers/up/mcp")
+        .storm("`oauth`, a second for each token", ARMED, SLOW)
         .await;
     let again = scene.revoke(tasks).await;
     render(&scene, &quiet, &[without, prompt, slow])
@@ -136,8 +138,8 @@ impl Scene {
         others
     }
 
-    /// The first call of each of so many tasks.
-    async fn storm(&self, name: &'static str, path: &'static str) -> Storm {
+    /// The first call of each of so many tasks; who calls at once begins within so long.
+    async fn storm(&self, name: &'static str, path: &'static str, within: Duration) -> Storm {
         eprintln!("storm: {name}");
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let first = COUNT.fetch_add(self.tasks, Ordering::Relaxed);
@@ -150,7 +152,8 @@ impl Scene {
             ..self.proxy.target()
         };
         let before = cpu(self.proxy.pid());
-        let (elapsed, others) = self.meanwhile(all(target, tokens, self.at_once)).await;
+        let work = all(target, tokens, (self.at_once, within));
+        let (elapsed, others) = self.meanwhile(work).await;
         let spent = cpu(self.proxy.pid()).saturating_sub(before);
         let spent = spent.as_secs_f64() * 1e6;
         Storm {
@@ -229,14 +232,17 @@ impl Scene {
 }
 
 /// One call with each token.
-async fn all(target: Target, tokens: Vec<String>, at_once: usize) {
+async fn all(target: Target, tokens: Vec<String>, (at_once, within): (usize, Duration)) {
     let (tokens, next) = (Arc::new(tokens), Arc::new(AtomicUsize::new(0)));
     let expected: Arc<str> = text(200).into();
     let mut callers = JoinSet::new();
-    for _ in 0..at_once {
+    for number in 0..at_once {
+        // One after the other where each call takes its time: otherwise all would always come together.
+        let pause = within.mul_f64(number as f64 / at_once as f64);
         let (target, expected) = (target.clone(), Arc::clone(&expected));
         let (tokens, next) = (Arc::clone(&tokens), Arc::clone(&next));
         callers.spawn(async move {
+            sleep(pause).await;
             let mut caller = Caller::connect(&target).await;
             while let Some((id, token)) = take(&tokens, &next) {
                 caller.bears(token);
