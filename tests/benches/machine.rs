@@ -75,6 +75,13 @@ pub(crate) fn rss(pid: u32) -> usize {
         * 1024
 }
 
+/// How many files a process holds open.
+pub(crate) fn files(pid: u32) -> usize {
+    std::fs::read_dir(format!("/proc/{pid}/fd"))
+        .expect("fd")
+        .count()
+}
+
 /// How many files a process may hold open.
 pub(crate) fn open_files() -> usize {
     let text = std::fs::read_to_string("/proc/self/limits").expect("limits");

@@ -2,11 +2,13 @@
 //!
 //! Closed loop, alternating rounds, every answer checked; CPU time is the proxy process's own clock. `tests/bench` runs it.
 
+mod credentials;
 mod load;
 mod machine;
 mod memory;
 mod proofs;
 mod records;
+mod storm;
 mod stub;
 mod subjects;
 mod table;
@@ -26,6 +28,8 @@ struct Plan {
     /// Rounds and calls for each kind of proof, and how many subjects.
     proofs: (usize, usize, usize),
     records: records::Plan,
+    /// First calls that storm the issuer, and how many of them at once.
+    storm: (usize, usize),
 }
 
 /// One subject under one load, over all rounds.
@@ -56,39 +60,18 @@ fn main() {
         cores.again_pinned(&arguments);
         return;
     }
-    let plan = match words.contains(&"--quick") {
-        true => Plan {
-            rounds: 1,
-            warm: ms(300),
-            measured: ms(1000),
-            starts: 3,
-            sessions: 500,
-            proofs: (1, 2_000, 2_000),
-            records: records::Plan {
-                rounds: 1,
-                calls: 3_200,
-                warm: 640,
-            },
-        },
-        false => Plan {
-            rounds: 5,
-            warm: ms(1000),
-            measured: ms(4000),
-            starts: 25,
-            sessions: 10_000,
-            proofs: (3, 20_000, 200_000),
-            records: records::Plan {
-                rounds: 6,
-                calls: 16_000,
-                warm: 1_600,
-            },
-        },
-    };
+    let plan = Plan::new(words.contains(&"--quick"));
     let (mark, report) = runtime.block_on(async {
         if words.contains(&"--records") {
             let stub = subjects::stub(&cores).await;
             let report = records::measure(&cores, &stub, &plan.records).await;
             return ("records", report);
+        }
+        if words.contains(&"--credentials") {
+            let stub = subjects::stub(&cores).await;
+            let calls = credentials::measure(&cores, &stub, &plan.records).await;
+            let storm = storm::measure(&cores, &stub, plan.storm).await;
+            return ("credentials", calls + &storm);
         }
         if words.contains(&"--proofs") {
             let stub = subjects::stub(&cores).await;
@@ -100,6 +83,44 @@ fn main() {
     println!("{report}");
     if words.contains(&"--write") {
         table::write(mark, &report);
+    }
+}
+
+// === impl Plan ===
+
+impl Plan {
+    /// The whole, or enough to see that it runs.
+    fn new(quick: bool) -> Self {
+        match quick {
+            true => Self {
+                rounds: 1,
+                warm: ms(300),
+                measured: ms(1000),
+                starts: 3,
+                sessions: 500,
+                proofs: (1, 2_000, 2_000),
+                records: records::Plan {
+                    rounds: 1,
+                    calls: 3_200,
+                    warm: 640,
+                },
+                storm: (1_000, 100),
+            },
+            false => Self {
+                rounds: 5,
+                warm: ms(1000),
+                measured: ms(4000),
+                starts: 25,
+                sessions: 10_000,
+                proofs: (3, 20_000, 200_000),
+                records: records::Plan {
+                    rounds: 6,
+                    calls: 16_000,
+                    warm: 1_600,
+                },
+                storm: (10_000, 400),
+            },
+        }
     }
 }
 

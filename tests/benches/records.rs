@@ -154,7 +154,7 @@ impl Row {
 }
 
 /// So many calls over so many connections, each with the context of a trace of its own.
-async fn run(proxy: &Proxy, connections: usize, calls: usize, sampled: usize) {
+pub(crate) async fn run(proxy: &Proxy, connections: usize, calls: usize, sampled: usize) {
     let expected = Arc::new(text(200));
     let mut tasks = JoinSet::new();
     for number in 0..connections {

@@ -51,7 +51,12 @@ impl Child {
         pinned
             .args(["-c", core])
             .arg(command.get_program())
-            .args(command.get_args());
+            .args(command.get_args())
+            .envs(
+                command
+                    .get_envs()
+                    .filter_map(|(name, value)| Some((name, value?))),
+            );
         let pinned = pinned
             .stdin(Stdio::null())
             .stdout(log("stdout"))
@@ -120,9 +125,14 @@ impl Proxy {
         self.0.process.id()
     }
 
+    /// Its configuration and all it writes.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.0.place.folder
+    }
+
     /// Where it keeps what it keeps.
     pub(crate) fn data(&self) -> PathBuf {
-        self.0.place.folder.join("data")
+        self.folder().join("data")
     }
 
     /// Keep-alive on both sides, no access log, one worker; everything else as it comes.
@@ -195,10 +205,11 @@ http {{
     ) -> Self {
         let place = Place::free();
         let url = format!("http://127.0.0.1:{}/mcp", stub.place.port);
-        let text = change(Setup::new(&url)).text(&place);
-        std::fs::write(place.config(), text).expect("configuration");
+        let setup = change(Setup::new(&url));
+        std::fs::write(place.config(), setup.text(&place)).expect("configuration");
         let mut command = Command::new(binary);
         command.args(["serve", "--config"]).arg(place.config());
+        command.envs(setup.variables());
         Self(Child::spawn(
             &cores.proxy,
             place,
