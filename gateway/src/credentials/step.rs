@@ -25,6 +25,7 @@ pub(crate) enum Step {
 
 impl Step {
     /// All of them, in order.
+    #[cfg(any(debug_assertions, test))]
     pub(crate) const ALL: [Self; 8] = [
         Self::Wanted,
         Self::Intended,
@@ -37,6 +38,7 @@ impl Step {
     ];
 
     /// Names it to a test.
+    #[cfg(any(debug_assertions, test))]
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Wanted => "wanted",
