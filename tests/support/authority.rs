@@ -158,7 +158,8 @@ impl State {
             self.tokens.insert(token.clone(), true);
             let life = self.life;
             return format!(
-                "{{\"access_token\":\"{token}\",\"token_type\":\"Bearer\",\"expires_in\":{life}}}"
+                "{{\"access_token\":\"{token}\",\"token_type\":\"Bearer\",\"expires_in\":{life},\
+                 \"issued_token_type\":\"urn:ietf:params:oauth:token-type:access_token\"}}"
             );
         }
         let token = form.split('&').find_map(|pair| pair.strip_prefix("token="));

@@ -254,27 +254,3 @@ async fn a_lease_is_replaced_before_it_ends_and_no_call_notices() {
     }
     tests::eventually("only the newest is good", || authority.good().len() == 1).await;
 }
-
-#[tokio::test]
-async fn a_lease_lives_no_longer_than_the_least_of_all_bounds() {
-    let (upstream, authority) = (telling().await, Authority::start().await);
-    let cases = [
-        ("ttl = \"90s\"", "", 90),
-        ("ttl = \"1h\"", "[gateway.deadlines]\ntask = \"40s\"", 40),
-    ];
-    for (keys, lines, most) in cases {
-        let setup = setup(&upstream, &authority, keys).gateway(lines);
-        let gateway = Gateway::start(&setup).await;
-        assert_eq!(
-            Agent::modern(&gateway).call("note", "{}").await.said(),
-            "done"
-        );
-        let minted = leases(&gateway)
-            .into_iter()
-            .find(|(event, _)| event == "minted")
-            .unwrap()
-            .1;
-        let left = minted["until"].as_u64().unwrap() - tests::issuer::now();
-        assert!(left <= most && left + 15 > most, "{keys} {lines}: {left}");
-    }
-}

@@ -98,3 +98,16 @@ async fn a_server_without_one_has_no_such_span() {
         .await;
     assert!(!admitted("lease", &taken.spans));
 }
+
+#[tokio::test]
+async fn memory_is_not_written_to_disk() {
+    let upstream = telling().await;
+    let gateway = Gateway::start(&armed(&upstream.url(), &fixed(&folder(), ""))).await;
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", gateway.pid())).unwrap();
+    let line = limits
+        .lines()
+        .find(|line| line.starts_with("Max core file size"))
+        .unwrap();
+    let words: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!(words[4..6], ["0", "0"], "{line}");
+}

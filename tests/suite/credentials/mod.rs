@@ -5,6 +5,7 @@ mod binding;
 mod checked;
 mod ending;
 mod kinds;
+mod lives;
 mod mint;
 mod mistakes;
 mod places;
