@@ -207,7 +207,8 @@ fn unasked(events: &mut Events, data: &Bytes, message: &Message) -> Spoken {
     match decision.filter(|_| told) {
         Some(Decision::Allow(_)) => {
             let progress = message.slice(Member::MetaProgressToken, data);
-            session.memory.ask(id, progress, method);
+            let telling = events.shared.tasks.asks(session, (id, progress), method);
+            events.telling.extend(telling);
             let changed = seals::of_message(&events.call, message, data);
             events.waiting.get_or_insert_with(Instant::now);
             Spoken::Pass(changed)

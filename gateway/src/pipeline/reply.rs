@@ -56,6 +56,7 @@ pub(crate) fn refuse(refusal: &Refusal, asker: &Asker) -> Response<Body> {
         Refusal::StreamsFull
         | Refusal::TasksFull
         | Refusal::Draining
+        | Refusal::Unshared(_)
         | Refusal::Flooding
         | Refusal::Uncredentialed { passing: true, .. }
         | Refusal::Unrecorded => {
@@ -93,7 +94,9 @@ fn show(refusal: &Refusal, asker: &Asker) -> Shown {
         Refusal::ScopesMissing { .. } => at(StatusCode::FORBIDDEN, "Insufficient scope"),
         Refusal::ChainUnknown(_) => at(StatusCode::NOT_FOUND, "Chain not found"),
         Refusal::TaskUnknown => at(StatusCode::NOT_FOUND, "Task not found"),
-        Refusal::Unkept | Refusal::Unrecorded => own(UNAVAILABLE, "Not available"),
+        Refusal::Unkept | Refusal::Unshared(_) | Refusal::Unrecorded => {
+            own(UNAVAILABLE, "Not available")
+        }
         Refusal::TaskOver(_) => at(StatusCode::GONE, "The task has ended"),
         Refusal::ServerUnknown => at(StatusCode::NOT_FOUND, "Not found"),
         Refusal::SessionUnknown => at(StatusCode::NOT_FOUND, "Session not found"),

@@ -1,8 +1,9 @@
 //! What a legacy session remembers between requests: which requests are open, which of the server's requests were
 //! delivered and wait for the client's answer.
 //!
-//! Nothing here is needed to open a session: the sealed id carries the server's own. After a restart, or on another
-//! replica, the memory begins empty, which can only refuse more: an answer nobody asked for goes nowhere.
+//! Nothing here is needed to open a session: the sealed id carries the server's own. After a restart the memory begins
+//! empty, which can only refuse more: an answer nobody asked for goes nowhere. `spread` tells what several gateways
+//! know of one session.
 
 use crate::telemetry::trace::TraceContext;
 use adapters::wire::Method;
@@ -50,8 +51,10 @@ struct Memory {
     open: Vec<Open>,
     /// The server's requests that wait for the client.
     asked: Vec<Asked>,
-    /// What `initialize` negotiated, where this process saw it.
+    /// What `initialize` negotiated, where that is known.
     revision: Option<Revision>,
+    /// Whether it was asked for where other gateways would have put it.
+    looked: bool,
     /// Where the call stands whose stream came last: what a resumption takes up.
     streamed: Option<Box<TraceContext>>,
     used: Option<Instant>,
@@ -64,11 +67,14 @@ struct Open {
     method: Option<Method>,
 }
 
+/// A request of the server that waits for the client.
 #[derive(Debug)]
-struct Asked {
+pub(super) struct Asked {
     id: Box<[u8]>,
     progress: Option<Box<[u8]>>,
-    method: Option<Method>,
+    pub(super) method: Option<Method>,
+    /// Whether the client may answer it over another gateway.
+    pub(super) shared: bool,
 }
 
 /// Sessions by key: principal, server and the server's own id.
@@ -105,6 +111,11 @@ impl Sessions {
         drop(shard);
         session.memory().used = Some(Instant::now());
         session
+    }
+
+    /// The memory of the session with this key, where there is one.
+    pub(super) fn known(&self, key: &[u8]) -> Option<Arc<Session>> {
+        self.shard(key)?.get(key).cloned()
     }
 
     /// Forgets a session that has ended.
@@ -154,6 +165,11 @@ impl Session {
         })
     }
 
+    /// The same, where it has been worked out.
+    pub(super) fn known_print(&self) -> Option<[u8; 32]> {
+        self.print.get().copied()
+    }
+
     /// Keeps later requests behind the GET stream that opens now, while the result lives.
     pub(crate) async fn opening(&self) -> RwLockWriteGuard<'_, ()> {
         self.waited.store(false, Ordering::Relaxed);
@@ -201,7 +217,7 @@ impl Session {
     }
 
     /// A request of the server is being delivered to the client.
-    pub(crate) fn ask(&self, id: &[u8], progress: Option<&[u8]>, method: Option<Method>) {
+    pub(super) fn ask(&self, id: &[u8], progress: Option<&[u8]>, method: Option<Method>) {
         let mut memory = self.memory();
         if memory.asked.iter().any(|asked| *asked.id == *id) {
             return;
@@ -211,14 +227,23 @@ impl Session {
             id: Box::from(id),
             progress: progress.map(Box::from),
             method,
+            shared: false,
         });
     }
 
+    /// A request of the server that was delivered may be answered over any gateway.
+    pub(super) fn share(&self, id: &[u8]) {
+        let mut memory = self.memory();
+        if let Some(asked) = memory.asked.iter_mut().find(|asked| *asked.id == *id) {
+            asked.shared = true;
+        }
+    }
+
     /// The client answers a request of the server: once for each request delivered; returns what was asked.
-    pub(crate) fn answer(&self, id: &[u8]) -> Option<Option<Method>> {
+    pub(super) fn answer(&self, id: &[u8]) -> Option<Asked> {
         let mut memory = self.memory();
         let at = memory.asked.iter().position(|asked| *asked.id == *id)?;
-        Some(memory.asked.swap_remove(at).method)
+        Some(memory.asked.swap_remove(at))
     }
 
     /// Whether the client may report progress under this token: one a delivered request brought.
@@ -235,12 +260,23 @@ impl Session {
     }
 
     /// What `initialize` negotiated.
-    pub(crate) fn negotiate(&self, revision: Revision) {
+    pub(super) fn negotiate(&self, revision: Revision) {
         self.fresh.store(true, Ordering::Relaxed);
         self.memory().revision = Some(revision);
     }
 
-    /// What `initialize` negotiated, where this process saw it.
+    /// What `initialize` negotiated, as another gateway saw it.
+    pub(super) fn learn(&self, revision: Revision) {
+        self.memory().revision = Some(revision);
+    }
+
+    /// Whether nobody has looked yet what it negotiated elsewhere, and it is not known here.
+    pub(super) fn is_new(&self) -> bool {
+        let mut memory = self.memory();
+        !std::mem::replace(&mut memory.looked, true) && memory.revision.is_none()
+    }
+
+    /// What `initialize` negotiated, where that is known.
     pub(crate) fn revision(&self) -> Option<Revision> {
         self.memory().revision
     }
@@ -284,10 +320,10 @@ mod tests {
         let session = Session::default();
         session.ask(b"1", Some(b"\"t\""), None);
         assert!(session.waits_for_client());
-        assert_eq!(session.answer(b"\"1\""), None, "a string is not the number");
+        assert!(session.answer(b"\"1\"").is_none(), "a string is not the number");
         assert!(session.awaits_progress(b"\"t\"") && !session.awaits_progress(b"\"u\""));
-        assert_eq!(session.answer(b"1"), Some(None));
-        assert_eq!(session.answer(b"1"), None);
+        assert!(session.answer(b"1").is_some());
+        assert!(session.answer(b"1").is_none());
         assert!(!session.waits_for_client());
     }
 
