@@ -11,6 +11,7 @@ mod credentials;
 mod drain;
 mod echo;
 mod era;
+mod fleet;
 mod harness;
 mod headers;
 mod identity;

@@ -238,7 +238,7 @@ impl Open {
             tracing::error!("not every task is kept: {why}");
         }
         if let Some(fleet) = self.tasks.fleet() {
-            fleet.leave();
+            fleet.leave().await;
         }
         if let Err(why) = self.ledger.close(event::stopped()).await {
             tracing::error!("not every record is on disk: {why}");

@@ -94,9 +94,12 @@ impl Fleet {
         }
     }
 
-    /// Ends the pulse.
-    pub(crate) fn leave(&self) {
+    /// Ends the pulse, and takes leave of the others. Only once nothing is open here any more.
+    pub(crate) async fn leave(&self) {
         self.left.cancel();
+        if let Err(down) = self.store.leave().await {
+            tracing::debug!("the other gateways are not told that this one stops: {down}");
+        }
     }
 
     /// Whether another gateway's configuration has withdrawn the agent.
@@ -109,7 +112,9 @@ impl Fleet {
     pub(crate) fn unready(&self) -> Option<&'static str> {
         match self.heard.load(Ordering::Relaxed) {
             0 => Some("the shared store has not answered yet"),
-            _ if self.is_stale() => Some("the shared store has not answered for longer than `stale`"),
+            _ if self.is_stale() => {
+                Some("the shared store has not answered for longer than `stale`")
+            }
             _ => None,
         }
     }
@@ -177,7 +182,9 @@ impl Fleet {
     pub(crate) fn disclose(&self, name: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
         let opened = self.keys.load().disclose(name, sealed);
         if opened.is_none() {
-            tracing::warn!("the shared store holds what no key of this gateway has sealed for its place");
+            tracing::warn!(
+                "the shared store holds what no key of this gateway has sealed for its place"
+            );
         }
         opened
     }

@@ -97,7 +97,9 @@ impl Member {
                 }
                 if others {
                     self.shared.tasks.withdraw(&self.fleet);
-                    self.shared.leases.withdraw(|agent| self.fleet.has_withdrawn(agent));
+                    self.shared
+                        .leases
+                        .withdraw(|agent| self.fleet.has_withdrawn(agent));
                 }
                 if back {
                     tracing::info!("the shared store answers");

@@ -158,7 +158,9 @@ impl Tasks {
 
     /// What a token stands for whose call is open at another gateway.
     async fn elsewhere(&self, print: &[u8; 32], now: u64) -> Result<Option<Carried>, Refusal> {
-        let Some(fleet) = self.fleet() else { return Ok(None) };
+        let Some(fleet) = self.fleet() else {
+            return Ok(None);
+        };
         let text = fleet.get(&entry(print)).await.map_err(away)?;
         let told = text.and_then(|text| serde_json::from_slice::<Told>(&text).ok());
         let Some(told) = told else { return Ok(None) };

@@ -121,7 +121,9 @@ impl Tasks {
     /// cannot be told yet.
     pub(crate) async fn close(&self, id: &str, of: Option<&Principal>) -> Result<View, Refusal> {
         let task = self.look_up(id, of).await?;
-        let untold = self.outbox().is_some_and(|outbox| outbox.is_untold(task.id));
+        let untold = self
+            .outbox()
+            .is_some_and(|outbox| outbox.is_untold(task.id));
         if task.end().is_some() && !untold {
             return Err(Refusal::TaskUnknown);
         }

@@ -174,7 +174,9 @@ impl Tasks {
         if task.chain().is_empty() && context.snapshot.registry.requires_chain(agent) {
             return Err(Refusal::ChainMissing);
         }
-        task.chain().iter().try_for_each(|agent| self.admit(agent))?;
+        task.chain()
+            .iter()
+            .try_for_each(|agent| self.admit(agent))?;
         let policy = &context.snapshot.config.policy;
         self.hear_labels(&task, policy).await?;
         let first = task.call(&caller.proof, now);

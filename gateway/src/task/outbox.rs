@@ -177,7 +177,11 @@ impl Outbox {
     pub(crate) async fn tell(&self) -> Result<(), Down> {
         let ends: Vec<(Uuid, Ended)> = {
             let waiting = self.lock();
-            waiting.ends.iter().map(|(id, ended)| (*id, *ended)).collect()
+            waiting
+                .ends
+                .iter()
+                .map(|(id, ended)| (*id, *ended))
+                .collect()
         };
         for some in ends.chunks(AT_ONCE) {
             let mut telling = JoinSet::new();

@@ -320,7 +320,10 @@ mod tests {
         let session = Session::default();
         session.ask(b"1", Some(b"\"t\""), None);
         assert!(session.waits_for_client());
-        assert!(session.answer(b"\"1\"").is_none(), "a string is not the number");
+        assert!(
+            session.answer(b"\"1\"").is_none(),
+            "a string is not the number"
+        );
         assert!(session.awaits_progress(b"\"t\"") && !session.awaits_progress(b"\"u\""));
         assert!(session.answer(b"1").is_some());
         assert!(session.answer(b"1").is_none());

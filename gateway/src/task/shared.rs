@@ -155,7 +155,9 @@ impl Tasks {
     ///
     /// [`Refusal::Unshared`].
     pub(super) async fn past(&self, id: Uuid, now: u64) -> Result<Option<Arc<Task>>, Refusal> {
-        let Some(outbox) = self.outbox() else { return Ok(None) };
+        let Some(outbox) = self.outbox() else {
+            return Ok(None);
+        };
         let found = outbox.fleet.store.find_task(id).await.map_err(away)?;
         let Some((shared, end)) = found.and_then(|shared| {
             let end = End::read(shared.end.as_ref()?, now);
@@ -227,7 +229,10 @@ impl Tasks {
         match task.due(now) {
             None => {}
             Some(Cause::Idle) => {
-                let end = End { cause: Cause::Idle, at: now };
+                let end = End {
+                    cause: Cause::Idle,
+                    at: now,
+                };
                 let since = now.saturating_sub(task.slack.unwrap_or_default());
                 let store = &outbox.fleet.store;
                 match store.end_if_idle(task.id, since, &end.write()).await? {
@@ -293,12 +298,7 @@ impl Table {
     }
 
     /// Puts a task in its place that the store does not know of, because it is away.
-    fn settle_alone(
-        &self,
-        outbox: &Outbox,
-        (wanted, task): (Wanted<'_>, Task),
-        now: u64,
-    ) -> Held {
+    fn settle_alone(&self, outbox: &Outbox, (wanted, task): (Wanted<'_>, Task), now: u64) -> Held {
         let id = task.id;
         let held = self.settle_in(wanted.place, task, wanted.parent, now);
         if held.id == id {
@@ -316,7 +316,10 @@ impl Table {
 
     /// Lets go of a task that others find, with what was minted for it here.
     pub(super) fn let_go(&self, task: &Arc<Task>, now: u64) {
-        let end = End { cause: Cause::Crowded, at: now };
+        let end = End {
+            cause: Cause::Crowded,
+            at: now,
+        };
         if task.finish(end) {
             self.say_over(task);
             self.leave(task);
@@ -325,7 +328,9 @@ impl Table {
 }
 
 /// What the store holds under a name is not what one of ours put there.
-const UNSEALED: Refusal = Refusal::Unshared("what the shared store holds of the task was not sealed for it by a key of this gateway");
+const UNSEALED: Refusal = Refusal::Unshared(
+    "what the shared store holds of the task was not sealed for it by a key of this gateway",
+);
 
 /// Without the store it cannot be known.
 pub(super) fn away(down: Down) -> Refusal {

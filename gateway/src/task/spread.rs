@@ -98,7 +98,10 @@ impl Tasks {
         Some(tokio::spawn(async move {
             let text = method.map_or("", Method::name);
             // What could not be put is answered over this gateway or not at all.
-            if fleet.put(&asked(&print, &id), text.as_bytes(), ANSWER).await {
+            if fleet
+                .put(&asked(&print, &id), text.as_bytes(), ANSWER)
+                .await
+            {
                 memory.share(&id);
             }
         }))
@@ -118,7 +121,10 @@ impl Tasks {
         if let Some(own) = own.as_ref().filter(|own| !own.shared) {
             return Some(own.method);
         }
-        match fleet.take_out(&asked(&session.memory.print(&session.key), id)).await {
+        match fleet
+            .take_out(&asked(&session.memory.print(&session.key), id))
+            .await
+        {
             Ok(Some(method)) => {
                 if own.is_none() {
                     self.say(Message::Answered {
@@ -126,7 +132,11 @@ impl Tasks {
                         id: id.to_vec(),
                     });
                 }
-                Some(std::str::from_utf8(&method).ok().and_then(Method::from_name))
+                Some(
+                    std::str::from_utf8(&method)
+                        .ok()
+                        .and_then(Method::from_name),
+                )
             }
             // Another gateway has had the answer.
             Ok(None) => None,

@@ -1,9 +1,9 @@
 //! All tasks: found by id and by where they stand; swept when due; kept through restarts.
 
+use super::end::{Cause, End};
 use super::keeper::Keeper;
 use super::kept::Kept;
 use super::place::{Place, Told};
-use super::end::{Cause, End};
 use super::work::{Held, Kind, Task, Terms};
 use crate::identity::{Caller, Principal, now};
 use adapters::state::Entry;

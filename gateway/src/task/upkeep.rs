@@ -38,7 +38,8 @@ impl Tasks {
         for some in due.chunks(AT_ONCE) {
             let mut asking = JoinSet::new();
             for task in some {
-                let (tasks, outbox, task) = (Arc::clone(self), Arc::clone(outbox), Arc::clone(task));
+                let (tasks, outbox, task) =
+                    (Arc::clone(self), Arc::clone(outbox), Arc::clone(task));
                 asking.spawn(async move { tasks.ask_after(&outbox, &task, now).await.is_ok() });
             }
             while let Some(asked) = asking.join_next().await {
@@ -70,7 +71,9 @@ impl Tasks {
     ///
     /// Why it is not all there.
     pub(crate) async fn put_again(&self, all: bool, now: u64) -> Result<(), Down> {
-        let Some(outbox) = self.outbox() else { return Ok(()) };
+        let Some(outbox) = self.outbox() else {
+            return Ok(());
+        };
         let open = match all {
             true => {
                 outbox.repeat_all();
@@ -89,10 +92,14 @@ impl Tasks {
     }
 
     async fn put_open(&self, outbox: &Outbox, task: &Arc<Task>, now: u64) -> Result<(), Down> {
-        let Some(shared) = outbox.shared(task) else { return Ok(()) };
+        let Some(shared) = outbox.shared(task) else {
+            return Ok(());
+        };
         let name = Place::of(task).map(|place| place.name());
         let store = &outbox.fleet.store;
-        let mut standing = store.open_task(&shared, name.as_ref().map(<[u8; 32]>::as_slice)).await?;
+        let mut standing = store
+            .open_task(&shared, name.as_ref().map(<[u8; 32]>::as_slice))
+            .await?;
         if standing.id != task.id {
             // Two gateways have opened one each while they could not speak: both last, and the first is found.
             standing = store.open_task(&shared, None).await?;
