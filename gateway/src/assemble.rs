@@ -103,7 +103,7 @@ pub fn house(
         draining: drain.begun().clone(),
     };
     tokio::spawn(sweep(shared.clone(), Arc::clone(&metrics)));
-    tokio::spawn(crate::fleet::serve(shared.clone()));
+    tokio::spawn(crate::fleet::serve(shared.clone(), Arc::clone(&metrics)));
     tokio::spawn(tick(Arc::clone(&ledger)));
     let door = Arc::new(Pipeline::new(shared, Arc::clone(&tracer)));
     Ok(House {

@@ -4,6 +4,7 @@ use super::{Fleet, Message};
 use crate::forward::Shared;
 use crate::identity::now;
 use crate::task::{Outbox, Tasks};
+use crate::telemetry::Metrics;
 use adapters::state::redis::{Beat, News};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -20,6 +21,7 @@ struct Member {
     fleet: Arc<Fleet>,
     outbox: Arc<Outbox>,
     shared: Shared,
+    metrics: Arc<Metrics>,
     /// The newest news it has.
     seen: u64,
     /// What the store knows that its configuration has withdrawn.
@@ -27,7 +29,7 @@ struct Member {
 }
 
 /// Keeps up with the other gateways until this one stops; its tasks are swept here too.
-pub(crate) async fn serve(shared: Shared) {
+pub(crate) async fn serve(shared: Shared, metrics: Arc<Metrics>) {
     let tasks = Arc::clone(&shared.tasks);
     let Some(outbox) = tasks.outbox().cloned() else {
         return;
@@ -39,6 +41,7 @@ pub(crate) async fn serve(shared: Shared) {
         fleet,
         outbox,
         shared,
+        metrics,
         seen: 0,
         told: None,
     };
@@ -109,6 +112,7 @@ impl Member {
                 if pulse.lost {
                     tracing::warn!("the shared store has forgotten: it is told again");
                 }
+                self.metrics.fleet.replicas.set(i64::from(pulse.replicas));
                 self.restore();
             }
             Err(down) => {
@@ -118,6 +122,9 @@ impl Member {
                 }
             }
         }
+        let numbers = &self.metrics.fleet;
+        numbers.answering.set(i64::from(!self.fleet.is_away()));
+        numbers.stale.set(i64::from(self.fleet.is_stale()));
     }
 
     fn hear(&self, news: News) {

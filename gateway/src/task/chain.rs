@@ -170,15 +170,23 @@ impl Tasks {
 
     /// Puts what a call's token stands for where the other gateways find it, for as long as the call is open.
     pub(crate) async fn spread(&self, carrying: &mut Carrying, now: u64) {
-        let Some((fleet, carried)) = self.fleet().zip(self.chains.known(&carrying.print)) else {
-            return;
-        };
-        let life = Duration::from_secs(carried.expires.saturating_sub(now).max(1));
-        // Nothing in it can fail to be written.
-        let text = serde_json::to_vec(&Told::of(&carried)).unwrap_or_default();
-        carrying.fleet = Some(Arc::clone(fleet));
-        // What could not be put there is good at this gateway alone.
-        fleet.put(&entry(&carrying.print), &text, life).await;
+        if let Some((fleet, carried)) = self.fleet().zip(self.chains.known(&carrying.print)) {
+            carrying.fleet = Some(Arc::clone(fleet));
+            tell(fleet, &carrying.print, &carried, now).await;
+        }
+    }
+
+    /// The same of every call that is open here: the store has forgotten.
+    pub(super) async fn spread_again(&self, fleet: &Fleet, now: u64) {
+        let all = self.chains.carried.iter();
+        let all: Vec<_> = all.map(|one| (*one.key(), one.value().clone())).collect();
+        for (print, carried) in all {
+            tell(fleet, &print, &carried, now).await;
+            // It may have ended meanwhile, and would have been removed before it was there.
+            if self.chains.known(&print).is_none() {
+                fleet.store.remove(&entry(&print));
+            }
+        }
     }
 }
 
@@ -239,6 +247,14 @@ impl Told {
             expires: self.expires,
         }
     }
+}
+
+/// Puts what a token stands for where other gateways find it. What cannot be put there is good at this gateway alone.
+async fn tell(fleet: &Fleet, print: &[u8; 32], carried: &Carried, now: u64) {
+    let life = Duration::from_secs(carried.expires.saturating_sub(now).max(1));
+    // Nothing in it can fail to be written.
+    let text = serde_json::to_vec(&Told::of(carried)).unwrap_or_default();
+    fleet.put(&entry(print), &text, life).await;
 }
 
 /// The name of what a token stands for.

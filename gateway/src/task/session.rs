@@ -9,25 +9,19 @@ use crate::telemetry::trace::TraceContext;
 use adapters::wire::Method;
 use adapters::wire::revision::Revision;
 use aws_lc_rs::digest::{SHA256, digest};
-use std::collections::HashMap;
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, RwLock, RwLockWriteGuard};
 use tokio::time::{Instant, timeout};
 
 /// Requests one session may leave open in either direction; the oldest is forgotten beyond it.
 const OPEN_MOST: usize = 256;
-/// A session nobody has used for this long is forgotten (its sealed id still opens).
-const IDLE: Duration = Duration::from_secs(60 * 60);
 /// How long a request waits for the GET stream before it.
 const OPENING_MOST: Duration = Duration::from_secs(1);
 /// How long the first call of a session waits for the GET stream that clients send beside it: on a connection of its
 /// own it may arrive later, and a server's question would then find nobody listening.
 const HEAD_START: Duration = Duration::from_millis(10);
-const SHARDS: usize = 16;
 
 /// What one session remembers.
 #[derive(Debug, Default)]
@@ -53,8 +47,6 @@ struct Memory {
     asked: Vec<Asked>,
     /// What `initialize` negotiated, where that is known.
     revision: Option<Revision>,
-    /// Whether it was asked for where other gateways would have put it.
-    looked: bool,
     /// Where the call stands whose stream came last: what a resumption takes up.
     streamed: Option<Box<TraceContext>>,
     used: Option<Instant>,
@@ -77,85 +69,19 @@ pub(super) struct Asked {
     pub(super) shared: bool,
 }
 
-/// Sessions by key: principal, server and the server's own id.
-type Shard = HashMap<Box<[u8]>, Arc<Session>>;
-
-/// All sessions this process remembers.
-#[derive(Debug)]
-pub(crate) struct Sessions {
-    shards: Vec<Mutex<Shard>>,
-    hasher: RandomState,
-}
-
-// === impl Sessions ===
-
-impl Default for Sessions {
-    fn default() -> Self {
-        Self {
-            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            hasher: RandomState::new(),
-        }
-    }
-}
-
-impl Sessions {
-    /// The memory of the session with this key, begun where there is none.
-    pub(crate) fn of(&self, key: &[u8]) -> Arc<Session> {
-        let Some(mut shard) = self.shard(key) else {
-            return Arc::default();
-        };
-        let session = match shard.get(key) {
-            Some(session) => Arc::clone(session),
-            None => Arc::clone(shard.entry(Box::from(key)).or_default()),
-        };
-        drop(shard);
-        session.memory().used = Some(Instant::now());
-        session
-    }
-
-    /// The memory of the session with this key, where there is one.
-    pub(super) fn known(&self, key: &[u8]) -> Option<Arc<Session>> {
-        self.shard(key)?.get(key).cloned()
-    }
-
-    /// Forgets a session that has ended.
-    pub(crate) fn forget(&self, key: &[u8]) {
-        if let Some(mut shard) = self.shard(key) {
-            shard.remove(key);
-        }
-    }
-
-    /// Forgets the sessions nobody has used for long and nobody holds; returns how many are left.
-    pub(crate) fn sweep(&self) -> usize {
-        let mut left = 0;
-        for shard in &self.shards {
-            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            shard.retain(|_, session| {
-                Arc::strong_count(session) > 1
-                    || session
-                        .memory()
-                        .used
-                        .is_some_and(|used| used.elapsed() < IDLE)
-            });
-            left += shard.len();
-        }
-        left
-    }
-
-    fn shard(&self, key: &[u8]) -> Option<MutexGuard<'_, Shard>> {
-        let at = usize::try_from(self.hasher.hash_one(key) % SHARDS as u64).ok()?;
-        Some(
-            self.shards
-                .get(at)?
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        )
-    }
-}
-
 // === impl Session ===
 
 impl Session {
+    /// It is used.
+    pub(super) fn touch(&self) {
+        self.memory().used = Some(Instant::now());
+    }
+
+    /// For how long it has not been.
+    pub(super) fn unused(&self) -> Option<Duration> {
+        self.memory().used.map(|used| used.elapsed())
+    }
+
     /// The digest of its key, under which its task is kept.
     pub(crate) fn print(&self, key: &[u8]) -> [u8; 32] {
         *self.print.get_or_init(|| {
@@ -239,6 +165,16 @@ impl Session {
         }
     }
 
+    /// The store has forgotten what may be answered over other gateways; gives what that is.
+    pub(super) fn keep_to_itself(&self) -> Vec<(Box<[u8]>, Option<Method>)> {
+        let mut memory = self.memory();
+        let asked = memory.asked.iter_mut().map(|asked| {
+            asked.shared = false;
+            (asked.id.clone(), asked.method)
+        });
+        asked.collect()
+    }
+
     /// The client answers a request of the server: once for each request delivered; returns what was asked.
     pub(super) fn answer(&self, id: &[u8]) -> Option<Asked> {
         let mut memory = self.memory();
@@ -268,12 +204,6 @@ impl Session {
     /// What `initialize` negotiated, as another gateway saw it.
     pub(super) fn learn(&self, revision: Revision) {
         self.memory().revision = Some(revision);
-    }
-
-    /// Whether nobody has looked yet what it negotiated elsewhere, and it is not known here.
-    pub(super) fn is_new(&self) -> bool {
-        let mut memory = self.memory();
-        !std::mem::replace(&mut memory.looked, true) && memory.revision.is_none()
     }
 
     /// What `initialize` negotiated, where that is known.
@@ -389,17 +319,5 @@ mod tests {
         assert!(!session.is_open(b"0") && session.is_open(b"1"));
         assert_eq!(session.close(b"1"), Some(Some(Method::ToolsCall)));
         assert_eq!(session.close(b"1"), None);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn idle_sessions_are_forgotten_unless_held() {
-        let sessions = Sessions::default();
-        let held = sessions.of(b"held");
-        sessions.of(b"idle");
-        tokio::time::advance(IDLE).await;
-        assert_eq!(sessions.sweep(), 1);
-        assert!(Arc::ptr_eq(&held, &sessions.of(b"held")));
-        sessions.forget(b"held");
-        assert!(!Arc::ptr_eq(&held, &sessions.of(b"held")));
     }
 }

@@ -6,7 +6,7 @@ use super::seal::Owner;
 use super::session::Session;
 use super::{Tasks, key};
 use crate::ask::Context;
-use crate::fleet::{Message, name};
+use crate::fleet::{Fleet, Message, name};
 use crate::identity::now;
 use crate::pipeline::Refusal;
 use crate::task::Cause;
@@ -61,7 +61,8 @@ impl Tasks {
     /// Learns what a session negotiated with another gateway.
     pub(super) async fn learn(&self, session: &BoundSession) {
         let (memory, fleet) = (&session.memory, self.fleet());
-        let Some(fleet) = fleet.filter(|_| session.upstream_id.is_some() && memory.is_new()) else {
+        let unknown = session.upstream_id.is_some() && memory.revision().is_none();
+        let Some(fleet) = fleet.filter(|_| unknown) else {
             return;
         };
         if let Ok(Some(text)) = fleet.get(&negotiated(&memory.print(&session.key))).await
@@ -94,17 +95,20 @@ impl Tasks {
         session.memory.ask(id, progress, method);
         let fleet = Arc::clone(self.fleet()?);
         let (memory, id) = (Arc::clone(&session.memory), Box::<[u8]>::from(id));
-        let print = memory.print(&session.key);
+        memory.print(&session.key);
         Some(tokio::spawn(async move {
-            let text = method.map_or("", Method::name);
-            // What could not be put is answered over this gateway or not at all.
-            if fleet
-                .put(&asked(&print, &id), text.as_bytes(), ANSWER)
-                .await
-            {
-                memory.share(&id);
-            }
+            offer(&fleet, &memory, (&id, method)).await;
         }))
+    }
+
+    /// Puts again what clients are asked over this gateway: the store has forgotten. Until that is done only this gateway
+    /// takes their answers.
+    pub(super) async fn ask_again(&self, fleet: &Fleet) {
+        for memory in self.sessions.all() {
+            for (id, method) in memory.keep_to_itself() {
+                offer(fleet, &memory, (&id, method)).await;
+            }
+        }
     }
 
     /// The client answers a request of the server: once for each request delivered, over whichever gateway; gives what
@@ -165,6 +169,18 @@ impl Tasks {
                 tracing::debug!("the other gateways are not told: {down}");
             }
         });
+    }
+}
+
+/// Puts a request of the server where the other gateways find it. What cannot be put is answered over this gateway or not
+/// at all.
+async fn offer(fleet: &Fleet, memory: &Session, (id, method): (&[u8], Option<Method>)) {
+    let Some(print) = memory.known_print() else {
+        return;
+    };
+    let text = method.map_or("", Method::name).as_bytes();
+    if fleet.put(&asked(&print, id), text, ANSWER).await {
+        memory.share(id);
     }
 }
 

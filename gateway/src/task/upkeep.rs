@@ -88,6 +88,10 @@ impl Tasks {
         for task in open {
             self.put_open(outbox, &task, now).await?;
         }
+        if all {
+            self.spread_again(&outbox.fleet, now).await;
+            self.ask_again(&outbox.fleet).await;
+        }
         Ok(())
     }
 

@@ -5,6 +5,7 @@
 
 mod cell;
 mod duration;
+mod fleet;
 mod label;
 mod lease;
 mod name;
@@ -18,6 +19,7 @@ mod text;
 
 pub use cell::{Count, Each, Family, Gauge, Held};
 pub use duration::{Durations, Operation, Subject, Subjects, Target};
+pub use fleet::Fleet;
 pub use label::{Decided, Label, Log, Lost, Outcome, Refused, Reload, Returned, Shut, Way, Would};
 pub use lease::Leases;
 pub(crate) use name::OTHER;
@@ -71,6 +73,8 @@ pub struct Metrics {
     pub servers: Servers,
     /// Credentials minted and taken back.
     pub leases: Leases,
+    /// The gateways it shares its state with.
+    pub fleet: Fleet,
     /// Records of audit.
     pub audit: Audit,
     /// Spans and log lines on their way to a collector.
@@ -135,6 +139,7 @@ impl Default for Metrics {
             sent: Durations::new(Side::Client),
             servers: Servers::default(),
             leases: Leases::default(),
+            fleet: Fleet::default(),
             audit: Audit::default(),
             exported: Exported::default(),
         }
@@ -213,6 +218,7 @@ impl Metrics {
         all.extend(self.durations());
         all.extend(self.servers.read());
         all.extend(self.leases.read());
+        all.extend(self.fleet.read());
         all.extend(self.audit.read());
         all.extend(self.exported.read());
         all.extend(process::read());
