@@ -168,6 +168,18 @@ impl Per {
     }
 }
 
+// === impl StoreDown ===
+
+impl StoreDown {
+    /// As written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Share => "share",
+            Self::Deny => "deny",
+        }
+    }
+}
+
 // === impl Allowance ===
 
 impl Allowance {
