@@ -30,9 +30,7 @@ fn held(measure: &Measure) -> Value {
         json!({ "rule": rule, "envelope": agent, "number": one.number, "rate": rate, "concurrency": limit.concurrency,
             "per": limit.per.name(), "queue": queue, "local": limit.local, "store_down": limit.store_down.name() })
     });
-    let allowance = |part: &Allowance| {
-        json!({ "calls": part.calls, "bytes": part.bytes, "seconds": part.time.map(|time| time.as_secs()), "cost": part.cost })
-    };
+    let allowance = |part: &Allowance| json!({ "calls": part.calls, "bytes": part.bytes, "seconds": part.time.map(|time| time.as_secs()), "cost": part.cost });
     let budgets = measure.budgets().iter().map(|(agent, budget)| {
         json!({ "envelope": agent, "task": allowance(&budget.task), "day": allowance(&budget.day) })
     });
