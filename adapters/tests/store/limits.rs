@@ -102,8 +102,8 @@ async fn no_more_than_burst_and_rate_whoever_asks(kind: Kind) {
     let end = began + Duration::from_secs(2);
     let admitted = Arc::new(AtomicU32::new(0));
     let mut all = tokio::task::JoinSet::new();
-    for at in 0..8 {
-        let (replica, admitted) = (Arc::clone(&replicas[at % 2]), Arc::clone(&admitted));
+    for replica in replicas.iter().cycle().take(8) {
+        let (replica, admitted) = (Arc::clone(replica), Arc::clone(&admitted));
         all.spawn(async move {
             while Instant::now() < end {
                 admitted.fetch_add(u32::from(taken(&replica, &take).await), Ordering::Relaxed);
