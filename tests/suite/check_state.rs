@@ -45,64 +45,67 @@ fn state_in_the_open_is_warned_of() {
     );
 }
 
+/// What is written, and what is said of it.
+const MISTAKES: &[(&str, &str)] = &[
+    (
+        "{ redis = \"redis://h:6379/x\" }",
+        "no number of a database",
+    ),
+    ("{ redis = \"redis://h?db=1\" }", "has a query"),
+    ("{ redis = \"https://h\" }", "rediss://host:6380"),
+    ("{ redis = \"redis-sentinel://h\" }", "rediss://host:6380"),
+    (
+        "{ redis = \"unix:///run/redis.sock\" }",
+        "rediss://host:6380",
+    ),
+    (
+        "{ redis = \"rediss://me:s3cret@h\" }",
+        "a user or a password is written into a URL",
+    ),
+    (
+        "{ redis = \"rediss://h\", password = \"s3cret\" }",
+        "a secret is written into the file",
+    ),
+    (
+        "{ redis = \"rediss://h\", password = { file = \"no.password\" } }",
+        "no.password",
+    ),
+    (
+        "{ redis = \"rediss://h\", password = { file = \"empty.password\" } }",
+        "is empty",
+    ),
+    (
+        "{ redis = \"rediss://h\", username = \"me\" }",
+        "a `username` without a `password`",
+    ),
+    (
+        "{ redis = \"rediss://h\", timeout = \"2s\" }",
+        "not between 1ms and 1s",
+    ),
+    (
+        "{ redis = \"rediss://h\", stale = \"1s\" }",
+        "not between 2s and 1h",
+    ),
+    (
+        "{ redis = \"rediss://h\", prefix = \"a b\" }",
+        "cannot begin keys",
+    ),
+    (
+        "{ redis = \"redis://127.0.0.1\", ca = \"seal.key\" }",
+        "`ca` has no meaning without TLS",
+    ),
+    (
+        "{ redis = \"rediss://h\", shard = 1 }",
+        "unknown key `shard`",
+    ),
+    ("{}", "`redis` is missing"),
+    ("\"disk\"", "`disk` is not one of `memory`"),
+    ("5", "expected a string"),
+];
+
 #[test]
 fn mistakes_of_shared_state() {
-    for (state, expected) in [
-        (
-            "{ redis = \"redis://h:6379/x\" }",
-            "no number of a database",
-        ),
-        ("{ redis = \"redis://h?db=1\" }", "has a query"),
-        ("{ redis = \"https://h\" }", "rediss://host:6380"),
-        ("{ redis = \"redis-sentinel://h\" }", "rediss://host:6380"),
-        (
-            "{ redis = \"unix:///run/redis.sock\" }",
-            "rediss://host:6380",
-        ),
-        (
-            "{ redis = \"rediss://me:s3cret@h\" }",
-            "a user or a password is written into a URL",
-        ),
-        (
-            "{ redis = \"rediss://h\", password = \"s3cret\" }",
-            "a secret is written into the file",
-        ),
-        (
-            "{ redis = \"rediss://h\", password = { file = \"no.password\" } }",
-            "no.password",
-        ),
-        (
-            "{ redis = \"rediss://h\", password = { file = \"empty.password\" } }",
-            "is empty",
-        ),
-        (
-            "{ redis = \"rediss://h\", username = \"me\" }",
-            "a `username` without a `password`",
-        ),
-        (
-            "{ redis = \"rediss://h\", timeout = \"2s\" }",
-            "not between 1ms and 1s",
-        ),
-        (
-            "{ redis = \"rediss://h\", stale = \"1s\" }",
-            "not between 2s and 1h",
-        ),
-        (
-            "{ redis = \"rediss://h\", prefix = \"a b\" }",
-            "cannot begin keys",
-        ),
-        (
-            "{ redis = \"redis://127.0.0.1\", ca = \"seal.key\" }",
-            "`ca` has no meaning without TLS",
-        ),
-        (
-            "{ redis = \"rediss://h\", shard = 1 }",
-            "unknown key `shard`",
-        ),
-        ("{}", "`redis` is missing"),
-        ("\"disk\"", "`disk` is not one of `memory`"),
-        ("5", "expected a string"),
-    ] {
+    for (state, expected) in MISTAKES {
         let (code, text) = check(&format!("state = {state}\n{KEYS}"));
         assert_eq!(code, Some(1), "{state}:\n{text}");
         assert!(

@@ -21,8 +21,10 @@ pub enum State {
 /// `state = { redis = "…" }`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SharedState {
-    /// Where it is: `rediss` with TLS, `redis` without, with its port and the number of the database as path.
+    /// Where it is dialled, with its port and no path: `https` with TLS, `http` without.
     pub url: Url,
+    /// The number of the database there.
+    pub database: u16,
     /// As whom; none: as the default user.
     pub username: Option<String>,
     /// With which password.
@@ -171,18 +173,8 @@ fn fault(fine: bool, text: &str, why: &str, help: &str) -> Result<(), Fault> {
     }
 }
 
-/// Where a store is.
-#[derive(Debug)]
-pub(super) struct Place {
-    /// Its URL, in the one way to write it.
-    pub url: Url,
-    pub tls: bool,
-    /// Whether it is on this machine.
-    pub here: bool,
-}
-
-/// The place a URL names.
-pub(super) fn place(text: &str) -> Result<Place, Fault> {
+/// The place that is dialled and the number of the database.
+pub(super) fn place(text: &str) -> Result<(Url, u16), Fault> {
     let help = "write `rediss://host:6380`, or `redis://127.0.0.1:6379` for one on this machine";
     // What is before an `@` may be a secret, and is not repeated.
     let invalid = |why: &str| match text.contains('@') {
@@ -192,32 +184,28 @@ pub(super) fn place(text: &str) -> Result<Place, Fault> {
     let tls = text.strip_prefix("rediss://");
     let rest = tls.or_else(|| text.strip_prefix("redis://"));
     let rest = rest.ok_or_else(|| invalid("does not begin with `rediss://`"))?;
-    let place = form::place(rest, 6379).map_err(|fault| match fault.code {
+    let mut url = form::place(rest, 6379).map_err(|fault| match fault.code {
         policy::Code::LiteralSecret => fault,
         _ => invalid("is no URL of a store"),
     })?;
-    if place.query().is_some() {
+    if url.query().is_some() {
         return Err(invalid("has a query"));
     }
-    let database: u16 = match place.path().strip_prefix('/').unwrap_or_default() {
+    let database = match url.path().strip_prefix('/').unwrap_or_default() {
         "" => 0,
         digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits
             .parse()
             .map_err(|_| invalid("names no database there is"))?,
         _ => return Err(invalid("has a path that is no number of a database")),
     };
-    let (scheme, tls) = match tls {
-        Some(_) => ("rediss", true),
-        None => ("redis", false),
-    };
-    let host = place.host_str().unwrap_or_default();
-    let port = place.port_or_known_default().unwrap_or_default();
-    let url = Url::parse(&format!("{scheme}://{host}:{port}/{database}"));
-    Ok(Place {
-        url: url.map_err(|_| invalid("is no URL of a store"))?,
-        tls,
-        here: form::is_loopback(&place),
-    })
+    url.set_path("");
+    if tls.is_none() {
+        // The port is written: another scheme does not change it.
+        let port = url.port_or_known_default();
+        let plain = url.set_scheme("http").and_then(|()| url.set_port(port));
+        plain.map_err(|()| invalid("is no URL of a store"))?;
+    }
+    Ok((url, database))
 }
 
 #[cfg(test)]
@@ -226,24 +214,20 @@ mod tests {
 
     #[test]
     fn places() {
-        for (text, expected, here) in [
-            ("rediss://h", "rediss://h:6379/0", false),
-            (
-                "rediss://H.example:6380/0",
-                "rediss://h.example:6380/0",
-                false,
-            ),
-            ("rediss://h:443/3", "rediss://h:443/3", false),
-            ("redis://h:443", "redis://h:443/0", false),
-            ("redis://h:80/", "redis://h:80/0", false),
-            ("redis://127.1/15", "redis://127.0.0.1:6379/15", true),
-            ("redis://[::1]:7000/007", "redis://[::1]:7000/7", true),
-            ("rediss://localhost", "rediss://localhost:6379/0", true),
-        ] {
-            let place = place(text).unwrap();
-            assert_eq!((place.url.as_str(), place.here), (expected, here), "{text}");
-            assert_eq!(place.tls, text.starts_with("rediss"), "{text}");
-        }
+        let check = |text: &str, expected: (&str, &str, u16, u16)| {
+            let (url, database) = place(text).unwrap();
+            let host = url.host_str().unwrap();
+            let port = url.port_or_known_default().unwrap();
+            assert_eq!((url.scheme(), host, port, database), expected, "{text}");
+            assert_eq!(url.path(), "/", "{text}");
+        };
+        check("rediss://h", ("https", "h", 6379, 0));
+        check("rediss://H.example:6380/0", ("https", "h.example", 6380, 0));
+        check("rediss://h:443/3", ("https", "h", 443, 3));
+        check("redis://h:443", ("http", "h", 443, 0));
+        check("redis://h:80/", ("http", "h", 80, 0));
+        check("redis://127.1/15", ("http", "127.0.0.1", 6379, 15));
+        check("redis://[::1]:7000", ("http", "[::1]", 7000, 0));
         for bad in [
             "",
             "h:6379",

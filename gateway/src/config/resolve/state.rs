@@ -2,8 +2,8 @@
 
 use super::Resolver;
 use super::values::networks;
-use crate::config::form;
-use crate::config::state::{PREFIX, Place, STALE, TIMEOUT, place};
+use crate::config::form::{self, is_loopback};
+use crate::config::state::{PREFIX, STALE, TIMEOUT, place};
 use crate::config::{SharedState, State};
 use policy::document::{Table, Value};
 use policy::{Code, Diagnostic};
@@ -19,9 +19,9 @@ impl Resolver<'_> {
             return Some(State::Memory);
         };
         let said = table.value("redis")?;
-        let place = place(said.text()?).ok()?;
+        let (url, database) = place(said.text()?).ok()?;
         self.sealed_alike(gateway, value);
-        self.in_the_open(&place, table, said);
+        self.in_the_open(&url, table, said);
         let duration = |key: &str, otherwise: Duration| {
             let said = table.text(key).and_then(form::duration);
             said.unwrap_or(otherwise)
@@ -37,6 +37,7 @@ impl Resolver<'_> {
                 .push(one.help("add `password = { file = \"path\" }`"));
         }
         Some(State::Redis(Box::new(SharedState {
+            database,
             username: table.text("username").map(str::to_owned),
             password,
             timeout: duration("timeout", TIMEOUT),
@@ -45,7 +46,7 @@ impl Resolver<'_> {
             ca: self.paths(table.items("ca")),
             client_cert: table.get("client_cert").and_then(|entry| self.pair(entry)),
             allow_private: networks(table.items("allow_private")),
-            url: place.url,
+            url,
         })))
     }
 
@@ -62,11 +63,11 @@ impl Resolver<'_> {
     }
 
     /// Without TLS everybody on the way reads and writes what is shared.
-    fn in_the_open(&mut self, place: &Place, table: &Table, said: &Value) {
-        if place.tls {
+    fn in_the_open(&mut self, url: &url::Url, table: &Table, said: &Value) {
+        if url.scheme() == "https" {
             return;
         }
-        if !place.here {
+        if !is_loopback(url) {
             let message =
                 "state is shared without TLS: everybody on the way can read and change it";
             let one = Diagnostic::warning(Code::Unencrypted, said.span, message);
