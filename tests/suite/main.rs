@@ -6,6 +6,7 @@ mod authorization;
 mod batch;
 mod cancel;
 mod check_cli;
+mod check_state;
 mod cors;
 mod credentials;
 mod drain;
