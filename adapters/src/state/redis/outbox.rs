@@ -6,7 +6,7 @@
 
 use super::entries;
 use super::limits::{amount, bucket, millis};
-use super::script::{GIVE, REFRESH, REMOVE, SPEND};
+use super::script::{self, END_TASK, GIVE, REFRESH, REMOVE, SPEND, natural};
 use super::tasks::{Seen, text};
 use super::{Down, EXACT, Link, Shared, locked};
 use crate::state::limit::{Key, Spent, Take};
@@ -28,6 +28,8 @@ pub(super) struct Outbox {
 /// All that waits, or a lot of it.
 #[derive(Debug, Default)]
 struct Waiting {
+    /// Ends that a store has forgotten.
+    ended: Vec<(Uuid, Vec<u8>)>,
     /// Each with the link it was taken over, or is known to.
     given: Vec<(u64, Take)>,
     spent: HashMap<Key, (u64, Duration)>,
@@ -76,6 +78,14 @@ impl Shared {
 
     /// Empties the lot as far as it gets.
     async fn tell_all(&self, link: &Arc<Link>, lot: &mut Waiting) -> Result<(), Down> {
+        while let Some((id, end)) = lot.ended.last() {
+            let asked = self.ask_over(link, &END_TASK, |standing, command| {
+                standing.task(command);
+                command.arg(text(*id)).arg(end).arg("");
+            });
+            asked.await?;
+            lot.ended.pop();
+        }
         let given = std::mem::take(&mut lot.given);
         if !given.is_empty() {
             let asked = self.ask_over(link, &GIVE, |standing, command| {
@@ -102,7 +112,13 @@ impl Shared {
                     command.arg(amount.min(&EXACT)).arg(millis(*life));
                 }
             });
-            asked.await?;
+            let answer = asked.await?;
+            let told = script::parts(answer.into_iter().nth(1).unwrap_or_default())?;
+            let mut memory = locked(&self.memory);
+            for ((key, (_, life)), total) in spent.iter().zip(&told) {
+                memory.spent(**key, natural(Some(total))?, *life);
+            }
+            drop(memory);
             lot.spent.clear();
         }
         if !lot.removed.is_empty() {
@@ -124,10 +140,7 @@ impl Shared {
             return Ok(());
         }
         let asked = self.ask_over(link, &REFRESH, |standing, command| {
-            standing.keys(command, 1);
-            command.arg(standing.key(b'n', b"news"));
-            standing.proof(command);
-            command.arg(standing.base());
+            standing.task(command);
             for (id, (used, deadline)) in &lot.seen {
                 let (used, deadline) = (used.min(&EXACT), deadline.min(&EXACT));
                 command.arg(text(*id)).arg(used).arg(deadline);
@@ -160,6 +173,12 @@ impl Outbox {
         self.pushed(takes.len().saturating_sub(room));
     }
 
+    /// All ends there are to be told, in the place of those that waited.
+    pub(super) fn end(&self, ended: Vec<(Uuid, Vec<u8>)>) {
+        locked(&self.waiting).ended = ended;
+        self.pushed(0);
+    }
+
     pub(super) fn spend(&self, spent: &[Spent]) {
         let mut waiting = locked(&self.waiting);
         let lost = spent.iter().filter(|one| !waiting.spend(one));
@@ -189,9 +208,11 @@ impl Outbox {
     /// Some of what waits.
     fn lot(&self) -> Waiting {
         let mut waiting = locked(&self.waiting);
+        let ended = waiting.ended.len().min(LOT);
         let given = waiting.given.len().min(LOT);
         let removed = waiting.removed.len().min(LOT);
         Waiting {
+            ended: waiting.ended.drain(..ended).collect(),
             given: waiting.given.drain(..given).collect(),
             removed: waiting.removed.drain(..removed).collect(),
             spent: some(&mut waiting.spent),
@@ -211,6 +232,7 @@ impl Outbox {
             let again = Seen { id, used, deadline };
             lost += usize::from(!waiting.see(&again));
         }
+        waiting.ended.extend(lot.ended);
         let room = MOST.saturating_sub(waiting.removed.len());
         lost += lot.removed.len().saturating_sub(room);
         waiting.removed.extend(lot.removed.into_iter().take(room));
@@ -231,7 +253,8 @@ fn some<K: Copy + Eq + std::hash::Hash, V>(all: &mut HashMap<K, V>) -> HashMap<K
 
 impl Waiting {
     fn is_empty(&self) -> bool {
-        self.given.is_empty()
+        self.ended.is_empty()
+            && self.given.is_empty()
             && self.spent.is_empty()
             && self.removed.is_empty()
             && self.seen.is_empty()
