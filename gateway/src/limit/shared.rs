@@ -7,7 +7,6 @@ use adapters::state::redis::{Down, Redis};
 use arc_swap::ArcSwapOption;
 use policy::limit::StoreDown;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 
@@ -19,8 +18,6 @@ pub(super) struct Shared {
     denied: Mutex<HashMap<Key, Instant>>,
     /// What counts here while the store is away. It begins without any credit.
     meanwhile: ArcSwapOption<Memory>,
-    /// How many replicas lived when the store was last heard.
-    replicas: AtomicU32,
 }
 
 /// Why nothing was taken.
@@ -43,7 +40,6 @@ impl Shared {
             redis,
             denied: Mutex::default(),
             meanwhile: ArcSwapOption::empty(),
-            replicas: AtomicU32::new(1),
         }
     }
 
@@ -104,7 +100,7 @@ impl Shared {
             return Err(Unmet::Uncounted(down));
         }
         let meanwhile = self.meanwhile();
-        let replicas = self.replicas.load(Ordering::Relaxed).max(1);
+        let replicas = self.redis.replicas();
         // Places are those this replica holds anyway, so that what was open before counts as well.
         let (mut held, mut rest, mut order) = (Vec::new(), Vec::new(), Vec::new());
         for (at, take) in takes.iter().enumerate() {
