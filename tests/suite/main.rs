@@ -19,6 +19,7 @@ mod limits;
 mod mrtr;
 mod policy;
 mod policy_cli;
+mod rates;
 mod records_cli;
 mod regressions;
 mod reload;

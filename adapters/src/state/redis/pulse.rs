@@ -108,6 +108,11 @@ impl Redis {
         Ok(pulse)
     }
 
+    /// How many replicas lived at the last pulse, this one among them.
+    pub fn replicas(&self) -> u32 {
+        locked(&self.shared.pulsed).replicas.max(1)
+    }
+
     /// Tells all replicas a message.
     ///
     /// # Errors

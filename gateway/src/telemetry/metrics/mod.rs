@@ -7,6 +7,7 @@ mod cell;
 mod duration;
 mod label;
 mod lease;
+mod limit;
 mod name;
 pub(super) mod otlp;
 mod process;
@@ -18,8 +19,12 @@ mod text;
 
 pub use cell::{Count, Each, Family, Gauge, Held};
 pub use duration::{Durations, Operation, Subject, Subjects, Target};
-pub use label::{Decided, Label, Log, Lost, Outcome, Refused, Reload, Returned, Shut, Way, Would};
+pub use label::{
+    Admission, Decided, Label, LimitOf, Log, Lost, Outcome, Refused, Reload, Returned, Shut, Way,
+    Would,
+};
 pub use lease::Leases;
+pub use limit::Limits;
 pub(crate) use name::OTHER;
 pub use reading::{Kind, Point, Reading, Unit, Value};
 pub use server::{Health, Servers};
@@ -71,6 +76,8 @@ pub struct Metrics {
     pub servers: Servers,
     /// Credentials minted and taken back.
     pub leases: Leases,
+    /// Calls held against limits.
+    pub limits: Limits,
     /// Records of audit.
     pub audit: Audit,
     /// Spans and log lines on their way to a collector.
@@ -135,6 +142,7 @@ impl Default for Metrics {
             sent: Durations::new(Side::Client),
             servers: Servers::default(),
             leases: Leases::default(),
+            limits: Limits::default(),
             audit: Audit::default(),
             exported: Exported::default(),
         }
@@ -213,6 +221,7 @@ impl Metrics {
         all.extend(self.durations());
         all.extend(self.servers.read());
         all.extend(self.leases.read());
+        all.extend(self.limits.read());
         all.extend(self.audit.read());
         all.extend(self.exported.read());
         all.extend(process::read());
