@@ -117,9 +117,14 @@ async fn no_more_than_burst_and_rate_whoever_asks(kind: Kind) {
     let done = async { while all.join_next().await.is_some() {} };
     timeout(Duration::from_secs(60), done).await.unwrap();
     let most = f64::from(burst) + 100.0 * began.elapsed().as_secs_f64();
-    let [admitted, refused] = counts.each_ref().map(|count| f64::from(count.load(Ordering::Relaxed)));
+    let [admitted, refused] = counts
+        .each_ref()
+        .map(|count| f64::from(count.load(Ordering::Relaxed)));
     assert!(admitted <= most * 1.01, "{admitted} of {most}");
-    assert!(admitted >= f64::from(enough) && refused > 0.0, "{refused} refused");
+    assert!(
+        admitted >= f64::from(enough) && refused > 0.0,
+        "{refused} refused"
+    );
 }
 
 async fn all_or_nothing(kind: Kind) {
