@@ -53,6 +53,10 @@ pub struct Metrics {
     pub bytes: Family<Way>,
     /// Open client connections.
     pub connections: Gauge,
+    /// Calls without an answer yet.
+    pub open: Gauge,
+    /// How late the gateway gets to what is ready, in milliseconds; 0 while it has little to do.
+    pub lag: Gauge,
     /// Open streams.
     pub streams: Gauge,
     /// Open tasks.
@@ -126,6 +130,8 @@ impl Default for Metrics {
             reloads: Family::default(),
             bytes: Family::default(),
             connections: Gauge::default(),
+            open: Gauge::default(),
+            lag: Gauge::default(),
             streams: Gauge::default(),
             tasks: Gauge::default(),
             loaded_at: Gauge::default(),
@@ -202,6 +208,11 @@ impl Metrics {
                 "Open client connections.",
                 level(&self.connections),
             ),
+            gauge(
+                "hopgate.calls.open",
+                "Calls without an answer yet.",
+                level(&self.open),
+            ),
             gauge("hopgate.streams", "Open streams.", level(&self.streams)),
             gauge(
                 "hopgate.tasks",
@@ -209,6 +220,12 @@ impl Metrics {
                 level(&self.tasks),
             ),
         ];
+        all.push(Reading::new(
+            "hopgate.lag",
+            (Kind::Gauge, Unit::Seconds),
+            "How late the gateway gets to what is ready; 0 while few calls are open.",
+            Point::alone(Value::thousandths(self.lag.value())),
+        ));
         all.extend(self.snapshot());
         all.extend(self.durations());
         all.extend(self.servers.read());
