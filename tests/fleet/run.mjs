@@ -1,0 +1,55 @@
+#!/usr/bin/env node
+// Several gateways as one: a real nginx before three real gateways, real Redis behind them.
+//
+//   run.mjs --binary target/debug/hopgate [--only TEXT] [--keep]
+//
+// The tests run in order; with --only those whose name holds the text.
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { freePort, stopAll } from '../conformance/processes.mjs';
+import { startBalancer } from './balancer.mjs';
+import { RESTARTS } from './restarts.mjs';
+import { startTools } from './tools.mjs';
+import { newAgent, startFleet } from './world.mjs';
+
+const { values: options } = parseArgs({ options: { binary: { type: 'string' }, only: { type: 'string' }, keep: { type: 'boolean' } } });
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hopgate-'));
+const counts = { passed: 0, failed: 0 };
+
+async function judge(tests, world) {
+  for (const [name, test] of Object.entries(tests)) {
+    if (options.only && !name.includes(options.only)) continue;
+    const began = Date.now();
+    try {
+      await test(world);
+      counts.passed += 1;
+      console.log(`PASS ${name} (${Date.now() - began} ms)`);
+    } catch (error) {
+      counts.failed += 1;
+      console.log(`FAIL ${name}: ${error.stack}`);
+    }
+  }
+}
+
+async function main() {
+  if (!options.binary) throw new Error('--binary FILE');
+  const binary = path.resolve(options.binary);
+  const tools = await startTools();
+  const agents = Array.from({ length: 20 }, (_, at) => newAgent(`agent-${at}`));
+  const port = await freePort();
+  const publicUrl = `http://127.0.0.1:${port}`;
+  const replicas = await startFleet({ binary, folder, count: 3, publicUrl, settings: { agents, tools } });
+  const nginx = await startBalancer({ port, replicas, folder });
+  await judge(RESTARTS, { binary, folder, tools, agents, replicas, nginx });
+  console.log(`${counts.passed} passed, ${counts.failed} failed`);
+  process.exitCode = counts.failed ? 1 : 0;
+}
+
+try { await main(); } catch (error) { console.error(`fleet: ${error.stack}`); process.exitCode = 2; } finally {
+  await stopAll();
+  if (options.keep) console.log(`logs: ${folder}`);
+  else fs.rmSync(folder, { recursive: true, force: true });
+}
+process.exit();
