@@ -15,6 +15,7 @@ pub mod document;
 pub mod json;
 pub mod keys;
 pub mod lease;
+pub mod limit;
 pub mod lint;
 pub mod model;
 pub mod shape;

@@ -4,8 +4,9 @@ use super::audit::AUDIT;
 use super::credential::CREDENTIAL;
 use super::form::{ADDRESS, DURATION, HOST, INCLUDE, NETWORK, ORIGIN, PATH, PUBLIC_URL, SIZE, URL};
 use super::identity::IDENTITY;
+use super::state::{SHARED, WORDS};
 use super::telemetry::TELEMETRY;
-use policy::keys::{AGENTS, GROUPS, RULES, TESTS};
+use policy::keys::{AGENTS, GROUPS, LIMITS, RULES, TESTS};
 use policy::shape::{ANY, Choice, Key, Shape};
 
 pub(super) const DURATION_KEY: Shape = Shape::Text(DURATION);
@@ -141,7 +142,8 @@ const GATEWAY: &[Key] = &[
     Key::new("admin", Shape::Text(ADDRESS), "Where operators are served; never the agents' port.").default("\"127.0.0.1:15000\""),
     Key::new("public_url", Shape::Text(PUBLIC_URL), "What agents call the gateway; no path.").default("\"http://127.0.0.1:3000\""),
     Key::new("data_dir", Shape::Text(PATH), "Where state is kept; one process each.").default("\"hopgate-data\""),
-    Key::new("state", Shape::TableLater(&Shape::Choice(&[Choice::new("memory")]), "state shared by several gateways"), "Where state is shared.").default("\"memory\""),
+    Key::new("state", Shape::OrTable(&Shape::Choice(WORDS), SHARED), "Where state is kept: in this process, or in a store that several gateways share.").default("\"memory\""),
+    Key::new("limit", LIMITS, "How often anything may be called, and how many calls may be open at once: one or a list, all hold."),
     Key::new("tls", Shape::Table(TLS), "Serve agents over TLS; re-read when a file changes."),
     Key::new("hosts", Shape::List(&Shape::Text(HOST)), "Names accepted in `Host`; empty: the public URL's, and loopback names when listening there.").default("[]"),
     Key::new("origins", Shape::List(&Shape::Text(ORIGIN)), "Web origins that may call, by CORS.").default("[]"),
@@ -220,7 +222,11 @@ const SERVER: &[Key] = &{
             "The agent this server is, where it is one: each call brings it a hop token.",
         ),
         Key::later("session_credential"),
-        Key::later("limit"),
+        Key::new(
+            "limit",
+            LIMITS,
+            "How often this server may be called, and how many calls to it may be open at once: one or a list, all hold.",
+        ),
         tools,
         resources,
         prompts,

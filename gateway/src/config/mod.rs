@@ -11,6 +11,7 @@ mod identity;
 mod keys;
 mod load;
 mod resolve;
+mod state;
 mod telemetry;
 
 pub use audit::{Arguments, Audit, Durability};
@@ -27,6 +28,7 @@ pub use identity::{Agent, Binding, Identity, Oidc, Spiffe, SpiffeFrom, StaticKey
 pub(crate) use keys::ROOT;
 pub(crate) use load::stands_for;
 pub use load::{Broken, Loaded, load};
+pub use state::{SharedState, State};
 pub use telemetry::{Always, Sample, Signal, Target, Telemetry};
 
 use std::collections::BTreeMap;
@@ -73,6 +75,8 @@ pub struct Gateway {
     pub public_url: url::Url,
     /// Where state is kept; one process each.
     pub data_dir: PathBuf,
+    /// Where state is kept that several gateways would have to share.
+    pub state: State,
     /// Inbound TLS.
     pub tls: Option<Tls>,
     /// Host names accepted, lower case, without port; never empty.
@@ -89,6 +93,8 @@ pub struct Gateway {
     pub admin_token: Option<PathBuf>,
     /// Whether `/metrics` needs no token.
     pub metrics_open: bool,
+    /// How often, and how many at once, of all that is called; all hold.
+    pub limits: Vec<Arc<policy::limit::Limit>>,
     /// `[gateway.bounds]`.
     pub bounds: Bounds,
     /// `[gateway.deadlines]`.
@@ -201,6 +207,8 @@ pub struct Server {
     pub agent: Option<Arc<str>>,
     /// With what its calls go out, where no rule says otherwise.
     pub credential: Choice,
+    /// How often, and how many at once, of all that goes to it; all hold.
+    pub limits: Vec<Arc<policy::limit::Limit>>,
 }
 
 impl Server {
@@ -279,6 +287,7 @@ pub fn restart_needed(now: &Config, next: &Config) -> Vec<String> {
         ("`listen`", now.listen != next.listen),
         ("`admin`", now.admin != next.admin),
         ("`data_dir`", now.data_dir != next.data_dir),
+        ("`state`", now.state != next.state),
         ("`tls` (on or off)", now.tls.is_some() != next.tls.is_some()),
         ("`[telemetry]`", telemetry),
     ];

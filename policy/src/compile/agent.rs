@@ -8,6 +8,7 @@ use super::{Servers, suggested, unknown_name};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::document::{Datum, Entry, Table, Value};
 use crate::keys;
+use crate::limit;
 use crate::model::{
     Agent, Effect, Effects, Envelope, Label, Lifecycle, Matcher, Pattern, ServerName,
     SubjectPattern, Who,
@@ -85,6 +86,8 @@ fn envelope(
         clearance: label.and_then(Label::parse).unwrap_or(Label::Internal),
         hops: table.and_then(hops).unwrap_or(1),
         life: table.and_then(life),
+        limits: table.map_or_else(Vec::new, |table| limit::limits(table, diagnostics)),
+        budget: table.and_then(|table| limit::budget(table, diagnostics)),
     }
 }
 

@@ -12,6 +12,7 @@ use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::document::{Datum, Entry, Table, Value};
 use crate::keys;
 use crate::lease::{self, ScopeTemplate, Terms};
+use crate::limit::{self, Limit};
 use crate::model::{
     After, AgentName, Ask, Egress, Label, Mode, Rule, RuleName, Spans, SubjectPattern, UserPattern,
     Verdict,
@@ -88,6 +89,7 @@ impl<'a> Reading<'a> {
             when,
             requires: self.requires(table, &verdict),
             terms: self.terms(table, &verdict),
+            limits: self.limits(table, &verdict),
             verdict,
             message: table.text("message").map(Arc::from),
             mode: match table.text("mode") {
@@ -171,6 +173,19 @@ impl<'a> Reading<'a> {
         scopes.sort_unstable();
         scopes.dedup();
         scopes
+    }
+
+    /// How much of what it lets pass; what is denied uses nothing.
+    fn limits(&mut self, table: &Table, verdict: &Verdict) -> Vec<Arc<Limit>> {
+        let denies = matches!(verdict, Verdict::Deny(_));
+        if let Some(entry) = table.get("limit").filter(|_| denies) {
+            let message = "a rule that denies has nothing to limit";
+            self.diagnostics.push(
+                Diagnostic::error(Code::Conflict, entry.key, message)
+                    .help("put `limit` on the rule that allows"),
+            );
+        }
+        limit::limits(table, self.diagnostics)
     }
 
     /// With what an allowed call goes out; what is not allowed goes out with nothing.

@@ -48,5 +48,9 @@ fn said(table: &Table) -> Said {
             Some(Datum::Bool(untrusted)) => Some(*untrusted),
             _ => None,
         },
+        cost: match table.value("cost").map(|value| &value.datum) {
+            Some(Datum::Integer(cost)) => u64::try_from(*cost).ok(),
+            _ => None,
+        },
     }
 }

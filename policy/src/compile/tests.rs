@@ -1,5 +1,7 @@
 //! What is refused when a document is compiled: the kind of mistake and what is underlined.
 
+mod limits;
+
 use crate::{Document, Report, Source, compile};
 
 const BASE: &str = "[agents.ada]\nenvelope = { tools = [\"s/*\"] }\n[servers.s]\n";
@@ -81,15 +83,7 @@ fn a_rule_says_one_thing() {
 }
 
 #[test]
-fn what_is_not_built_says_so() {
-    check(
-        &rule("allow = true\nlimit = 1"),
-        &[("not-in-this-version", "limit")],
-    );
-    check(
-        "[agents.eve]\nenvelope = { tools = [\"s/*\"], limit = 1 }\n",
-        &[("not-in-this-version", "limit")],
-    );
+fn what_a_server_says_of_methods_is_a_table() {
     check("methods = 1\n", &[("wrong-type", "1")]);
 }
 

@@ -5,6 +5,7 @@ use super::matching::Asked;
 use super::{Asking, Decision, Denial, Grant, Reason};
 use crate::compile::Index;
 use crate::condition::Facts;
+use crate::limit::Measure;
 use crate::model::{Agent, Class, Kind, Now, Policy, Request, Rule, Server, Target, Verdict};
 use std::sync::Arc;
 
@@ -29,6 +30,8 @@ struct Findings<'a> {
     asks: Vec<&'a Rule>,
     /// Those that allow and say with what.
     terms: Vec<&'a Rule>,
+    /// Those that allow or ask and limit.
+    limits: Vec<&'a Rule>,
     /// What matched beside them, up to [`TOLD`].
     others: Vec<&'a Rule>,
 }
@@ -89,14 +92,22 @@ impl<'a> Case<'a> {
             return self.denied(rule, &findings);
         }
         let lease = self.lease(std::mem::take(&mut findings.terms));
+        let limits = std::mem::take(&mut findings.limits);
         match (findings.allow, findings.lacking) {
             (Some(rule), _) => match lease {
                 Err(obstacle) => self.blocked(obstacle, &findings),
                 // Nobody is asked about what cannot happen.
-                Ok(_) if !findings.asks.is_empty() => {
-                    Decision::Ask(Asking::new(&findings.asks, findings.others(None)))
-                }
-                Ok(lease) => Decision::Allow(Grant::new(rule, lease, findings.others(Some(rule)))),
+                Ok(_) if !findings.asks.is_empty() => Decision::Ask(Asking::new(
+                    &findings.asks,
+                    self.measure(limits),
+                    findings.others(None),
+                )),
+                Ok(lease) => Decision::Allow(Grant::new(
+                    rule,
+                    lease,
+                    self.measure(limits),
+                    findings.others(Some(rule)),
+                )),
             },
             (None, Some(rule)) => {
                 let reason = Reason::Scopes {
@@ -131,7 +142,12 @@ impl<'a> Case<'a> {
     /// Requests that only open or describe are allowed to who can reach anything there.
     fn open(&self) -> Decision {
         match self.reaching() {
-            Some(rule) => Decision::Allow(Grant::new(rule, self.opening(), Box::default())),
+            Some(rule) => Decision::Allow(Grant::new(
+                rule,
+                self.opening(),
+                self.measure(Vec::new()),
+                Box::default(),
+            )),
             None if self.touches() => self.deny(Reason::NoAllow, Box::default()),
             None => self.deny(Reason::Envelope, Box::default()),
         }
@@ -190,14 +206,17 @@ impl<'a> Case<'a> {
         self.each(asked, |rule| {
             let found = match &rule.verdict {
                 Verdict::Allow if holds(self.request.scopes, &rule.requires) => {
-                    findings
-                        .terms
-                        .extend((!rule.terms.is_empty()).then_some(rule));
+                    let says = (!rule.terms.is_empty()).then_some(rule);
+                    findings.terms.extend(says);
+                    findings.limits.extend(limiting(rule));
                     &mut findings.allow
                 }
                 Verdict::Allow => &mut findings.lacking,
                 Verdict::Deny(_) => &mut findings.deny,
-                Verdict::Ask(_) => return findings.asks.push(rule),
+                Verdict::Ask(_) => {
+                    findings.limits.extend(limiting(rule));
+                    return findings.asks.push(rule);
+                }
             };
             let beside = match found {
                 Some(other) if rule.name < other.name => found.replace(rule),
@@ -228,6 +247,27 @@ impl<'a> Case<'a> {
     pub(super) fn agents(&self) -> impl Iterator<Item = &'a Agent> {
         let agents = &self.policy.agents;
         agents_of(self.request).filter_map(|name| agents.get(name))
+    }
+
+    /// What the call is held against: the limits of these rules, and what the envelope of every agent says.
+    fn measure(&self, rules: Vec<&Rule>) -> Measure {
+        let mut measure = Measure::new(self.facts.class.cost);
+        measure.rules(rules);
+        for (place, name) in agents_of(self.request).enumerate() {
+            let Some((name, agent)) = self.policy.agents.get_key_value(name) else {
+                continue;
+            };
+            let envelope = &agent.envelope;
+            if envelope.limits.is_empty() && envelope.budget.is_none() {
+                continue;
+            }
+            // An agent that is in the chain twice is limited once.
+            let mut before = agents_of(self.request).take(place);
+            if before.all(|other| other != name.as_str()) {
+                measure.envelope(name, envelope);
+            }
+        }
+        measure
     }
 
     /// Whether the envelope of every agent holds the target.
@@ -288,6 +328,10 @@ impl Findings<'_> {
 fn agents_of<'a>(request: &Request<'a>) -> impl Iterator<Item = &'a str> {
     let chain = request.chain.iter().map(|agent| &**agent);
     chain.chain([request.agent])
+}
+
+fn limiting(rule: &Rule) -> Option<&Rule> {
+    (!rule.limits.is_empty()).then_some(rule)
 }
 
 fn holds(scopes: &[Box<str>], required: &[Box<str>]) -> bool {

@@ -15,6 +15,7 @@ mod tests;
 use std::sync::Arc;
 
 use crate::lease::Lease;
+use crate::limit::{Applied, Budget, Measure};
 use crate::model::{Ask, Mode, Now, Policy, Request, Rule, Target, Verdict, uri};
 use case::Case;
 
@@ -50,6 +51,7 @@ pub enum Outcome {
 pub struct Grant {
     rule: Arc<str>,
     lease: Lease,
+    measure: Measure,
     others: Box<[Arc<str>]>,
 }
 
@@ -58,6 +60,7 @@ pub struct Grant {
 pub struct Asking {
     /// In order of name, at least one.
     asks: Vec<(Arc<str>, Ask)>,
+    measure: Measure,
     message: Option<Arc<str>>,
     others: Box<[Arc<str>]>,
 }
@@ -127,7 +130,9 @@ pub fn decide(policy: &Policy, request: &Request<'_>, now: Now) -> Decision {
             match (decision, other) {
                 (Decision::Allow(one), Decision::Allow(other)) => one.alike(other),
                 // It asks a person, whichever way it is written.
-                (decision, Decision::Allow(_)) => decision,
+                (Decision::Ask(one), Decision::Allow(other)) => one.with(other.measure),
+                (Decision::Allow(one), Decision::Ask(other)) => other.with(one.measure),
+                (Decision::Ask(one), Decision::Ask(other)) => other.with(one.measure),
                 (_, other) => other,
             }
         }
@@ -211,15 +216,25 @@ impl Decision {
         let asks = asks.iter().map(|(name, _)| name);
         decided.into_iter().chain(asks).chain(others.iter())
     }
+
+    /// What the call is held against once it may happen.
+    pub fn measure(&self) -> Option<&Measure> {
+        match self {
+            Self::Allow(grant) => Some(&grant.measure),
+            Self::Ask(asking) => Some(&asking.measure),
+            Self::Deny(_) => None,
+        }
+    }
 }
 
 // === impl Grant ===
 
 impl Grant {
-    fn new(rule: &Rule, lease: Lease, others: Box<[Arc<str>]>) -> Self {
+    fn new(rule: &Rule, lease: Lease, measure: Measure, others: Box<[Arc<str>]>) -> Self {
         Self {
             rule: rule.name.shared(),
             lease,
+            measure,
             others,
         }
     }
@@ -233,7 +248,12 @@ impl Grant {
         }
         let life = self.lease.life.into_iter().chain(other.lease.life).min();
         let lease = Lease { life, ..self.lease };
-        Decision::Allow(Self { lease, ..self })
+        let measure = self.measure.and(other.measure);
+        Decision::Allow(Self {
+            lease,
+            measure,
+            ..self
+        })
     }
 
     /// The rule that granted (by name the first, where several do).
@@ -255,12 +275,28 @@ impl Grant {
     pub fn life(&self) -> Option<u64> {
         self.lease.life
     }
+
+    /// Every limit that applies; all hold. Those of rules in order of name, then those of envelopes in order of the
+    /// chain.
+    pub fn limits(&self) -> &[Applied] {
+        self.measure.limits()
+    }
+
+    /// Every budget that applies, by the agent whose envelope has it, in order of the chain; all hold.
+    pub fn budgets(&self) -> &[(Arc<str>, Arc<Budget>)] {
+        self.measure.budgets()
+    }
+
+    /// What the call takes of budgets of `cost`; nothing where it only opens or describes.
+    pub fn cost(&self) -> u64 {
+        self.measure.cost()
+    }
 }
 
 // === impl Asking ===
 
 impl Asking {
-    fn new(rules: &[&Rule], others: Box<[Arc<str>]>) -> Self {
+    fn new(rules: &[&Rule], measure: Measure, others: Box<[Arc<str>]>) -> Self {
         let mut rules = rules.to_vec();
         rules.sort_by(|a, b| a.name.cmp(&b.name));
         rules.dedup_by(|a, b| a.name == b.name);
@@ -270,9 +306,18 @@ impl Asking {
         });
         Self {
             asks: asks.collect(),
+            measure,
             message: rules.iter().find_map(|rule| rule.public()).cloned(),
             others,
         }
+    }
+
+    /// The same, held against what is said of another way to write it as well.
+    fn with(self, measure: Measure) -> Decision {
+        Decision::Ask(Self {
+            measure: self.measure.and(measure),
+            ..self
+        })
     }
 
     /// The rules that ask, in order of name.

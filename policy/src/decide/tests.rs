@@ -3,6 +3,7 @@
 mod escapes;
 mod foresight;
 mod leases;
+mod limits;
 
 use super::{Decision, Reason, base_scopes, decide, visible};
 use crate::{Document, Now, Policy, Request, Source, Target, compile};
@@ -10,9 +11,13 @@ use crate::{Document, Now, Policy, Request, Source, Target, compile};
 const NOW: Now = Now(1_800_000_000);
 use std::sync::Arc;
 
-/// The policy of a text, in which every tool reads.
+/// The policy of a text, in which every tool reads unless the text says what they do.
 fn policy(text: &str) -> Policy {
-    let servers = ["s", "t"].map(|name| match text.contains(&format!("[servers.{name}]")) {
+    let silent = |name: &&str| {
+        text.contains(&format!("[servers.{name}]"))
+            && !text.contains(&format!("[servers.{name}.tools]"))
+    };
+    let servers = ["s", "t"].map(|name| match silent(&name) {
         true => format!("[servers.{name}.tools]\n\"**\" = {{ effect = \"read\" }}\n"),
         false => String::new(),
     });

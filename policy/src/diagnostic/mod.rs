@@ -75,6 +75,8 @@ pub enum Code {
     ShortSecret,
     /// A server whose calls go out without a credential, and nobody says that they should.
     NoCredential,
+    /// What gateways share goes over a network without TLS.
+    Unencrypted,
     /// An allow that a deny, or another allow, covers wholly.
     Shadowed,
     /// An allow and a deny of exactly the same.
@@ -169,6 +171,7 @@ impl Code {
             Self::StaticKeys => "static-keys",
             Self::ShortSecret => "short-secret",
             Self::NoCredential => "no-credential",
+            Self::Unencrypted => "unencrypted",
             Self::Shadowed => "shadowed",
             Self::Contradiction => "contradiction",
             Self::UnusedGroup => "unused-group",

@@ -204,9 +204,25 @@ pub fn duration(text: &str) -> Option<Duration> {
     }
 }
 
+/// The bytes a text says.
+pub fn size(text: &str) -> Option<u64> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits)?;
+    let number: u64 = number.parse().ok()?;
+    let shift = match unit {
+        "B" => 0,
+        "KiB" => 10,
+        "MiB" => 20,
+        "GiB" => 30,
+        "TiB" => 40,
+        _ => return None,
+    };
+    number.checked_mul(1 << shift)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::duration;
+    use super::{duration, size};
     use std::time::Duration;
 
     #[test]
@@ -237,6 +253,17 @@ mod tests {
             "999999h",
         ] {
             assert_eq!(duration(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes() {
+        assert_eq!(
+            (size("3B"), size("2KiB"), size("1TiB")),
+            (Some(3), Some(2048), Some(1 << 40))
+        );
+        for text in ["", "1", "1MB", "MiB", "1 MiB", "99999999999999GiB"] {
+            assert_eq!(size(text), None, "{text}");
         }
     }
 }

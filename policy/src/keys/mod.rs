@@ -1,6 +1,7 @@
 //! The keys this crate owns: agents, groups, rules, tests, and what a server's table says about policy.
 
 mod forms;
+mod limit;
 mod server;
 mod test;
 
@@ -12,7 +13,8 @@ use forms::{
     TITLE, TOOLS, USERS,
 };
 
-pub use forms::{DURATION, PATTERN, duration};
+pub use forms::{DURATION, PATTERN, duration, size};
+pub use limit::{ALLOWANCE, BUDGET, LIMIT, LIMITS, QUEUE};
 pub use server::SERVER;
 pub use test::TEST;
 
@@ -76,7 +78,16 @@ pub const ENVELOPE: &[Key] = &[
         Shape::Text(LIFE),
         "The longest life of a credential that is minted for its calls.",
     ),
-    Key::later("limit"),
+    Key::new(
+        "limit",
+        LIMITS,
+        "How often the agent may call, and how many of its calls may be open at once: one or a list, all hold.",
+    ),
+    Key::new(
+        "budget",
+        Shape::Table(BUDGET),
+        "How much the agent may use in one task, and in one day.",
+    ),
 ];
 
 /// `[agents.NAME]`.
@@ -214,7 +225,11 @@ pub const RULE: &[Key] = &[
         Shape::Text(LIFE),
         "Of an allow: the longest life of a credential that is minted for its calls.",
     ),
-    Key::later("limit"),
+    Key::new(
+        "limit",
+        LIMITS,
+        "Of an allow or ask: how often what it matches may be called, and how many such calls may be open at once: one or a list, all hold.",
+    ),
 ];
 
 /// `after = { … }` of a rule.

@@ -57,6 +57,12 @@ const SAID: &[Key] = &[
         Shape::Bool,
         "Whether what it answers may have been written by anybody; else the server's `untrusted`.",
     ),
+    Key::new(
+        "cost",
+        Shape::Integer(0, 1_000_000),
+        "What one call of it takes of budgets of `cost`.",
+    )
+    .default("1"),
 ];
 
 /// What a server's table says about policy.

@@ -45,8 +45,9 @@ fn spare<'a>(allows: &Covers<'a>, rule: &'a Rule) -> Option<&'a Rule> {
     let covering = allows.of(rule).filter(asks_no_more);
     let covering = covering.filter(|other| !says_more(other));
     let covering = covering.filter(|other| !alike(other) || other.name < rule.name);
-    // What it tells callers may be why it is there.
-    first(covering).filter(|other| rule.message.is_none() || rule.message == other.message)
+    // What it tells callers may be why it is there, and so may a limit of its own.
+    let told = |other: &&Rule| rule.message.is_none() || rule.message == other.message;
+    first(covering).filter(|other| told(other) && rule.limits.is_empty())
 }
 
 fn first<'a>(rules: impl Iterator<Item = &'a Rule>) -> Option<&'a Rule> {

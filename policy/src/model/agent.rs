@@ -1,7 +1,10 @@
 //! Agents and their envelopes.
 
+use std::sync::Arc;
+
 use super::{Effects, Label, Matcher, Pattern};
 use crate::diagnostic::Span;
+use crate::limit::{Budget, Limit};
 
 /// `[agents.NAME]`.
 #[derive(Debug, Clone)]
@@ -37,6 +40,10 @@ pub struct Envelope {
     pub hops: usize,
     /// The longest life of a lease, in seconds.
     pub life: Option<u64>,
+    /// How often it may call, and how many calls may be open at once; all hold.
+    pub limits: Vec<Arc<Limit>>,
+    /// How much it may use.
+    pub budget: Option<Arc<Budget>>,
 }
 
 /// An agent's `state`.

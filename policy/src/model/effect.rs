@@ -50,6 +50,8 @@ pub struct Class {
     pub egress: Egress,
     /// Whether what it answers may have been written by anybody.
     pub untrusted: bool,
+    /// What a call of it costs; nothing where it only opens or describes.
+    pub cost: u64,
 }
 
 // === impl Effect ===

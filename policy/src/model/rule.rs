@@ -8,6 +8,7 @@ use crate::condition::during::During;
 use crate::condition::expression::Expression;
 use crate::diagnostic::Span;
 use crate::lease::Terms;
+use crate::limit::Limit;
 
 /// `[[rules]]`. What is `None` or empty holds of every call.
 #[derive(Debug, Clone)]
@@ -36,6 +37,8 @@ pub struct Rule {
     pub requires: Vec<Box<str>>,
     /// Of one that allows: with what the call goes out.
     pub terms: Terms,
+    /// Of one that does not deny: how often what it matches may be called, and how many calls may be open at once.
+    pub limits: Vec<Arc<Limit>>,
     /// What it says.
     pub verdict: Verdict,
     /// Told to the caller where the rule keeps a call from happening.

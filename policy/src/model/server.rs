@@ -41,6 +41,8 @@ pub struct Said {
     pub egress: Option<Egress>,
     /// `untrusted`.
     pub untrusted: Option<bool>,
+    /// `cost`.
+    pub cost: Option<u64>,
 }
 
 // === impl Server ===
@@ -76,6 +78,7 @@ impl Server {
             label: written.label.max(other.label),
             egress: written.egress.max(other.egress),
             untrusted: written.untrusted | other.untrusted,
+            cost: written.cost.max(other.cost),
         }
     }
 
@@ -96,6 +99,10 @@ impl Server {
             label: said.label.unwrap_or(self.label),
             egress: said.egress.unwrap_or(self.egress),
             untrusted: said.untrusted.unwrap_or(self.untrusted),
+            cost: match target {
+                Target::Server => 0,
+                _ => said.cost.unwrap_or(1),
+            },
         }
     }
 
@@ -151,12 +158,14 @@ impl Shelf {
             label: all.label.max(one.label),
             egress: all.egress.max(one.egress),
             untrusted: all.untrusted.max(one.untrusted),
+            cost: all.cost.max(one.cost),
         });
         Said {
             effect: own.effect.or(gravest.effect),
             label: own.label.or(gravest.label),
             egress: own.egress.or(gravest.egress),
             untrusted: own.untrusted.or(gravest.untrusted),
+            cost: own.cost.or(gravest.cost),
         }
     }
 

@@ -79,8 +79,6 @@ pub enum Shape {
     Rows(&'static [Key]),
     /// This, or a table with these keys.
     OrTable(&'static Shape, &'static [Key]),
-    /// This, and in a later version a table, which is what the words say.
-    TableLater(&'static Shape, &'static str),
     /// Not looked at: the key is refused as a whole.
     Unbuilt,
 }

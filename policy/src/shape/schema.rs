@@ -91,7 +91,6 @@ fn shape(of: &Shape) -> Vec<(&'static str, Node)> {
             ("type", text("array")),
             ("items", Node::Object(table(keys))),
         ],
-        Shape::TableLater(inner, _) => shape(inner),
         Shape::OrTable(inner, keys) => either(shape(inner), table(keys)),
         Shape::Free => vec![("type", text("object"))],
         Shape::Unbuilt => Vec::new(),

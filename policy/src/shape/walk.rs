@@ -105,14 +105,6 @@ impl Walk {
             (Shape::SecretFile, Datum::Table(table)) => self.secret_file(table, value.span),
             (Shape::Secret, Datum::Table(table)) => self.secret(table, value.span),
             (Shape::Secrets(form), Datum::Table(table)) => self.secrets(form, table),
-            (Shape::TableLater(_, what), Datum::Table(_)) => {
-                let message = format!("{what} is not in this version");
-                let help = "write a string, or leave it out";
-                self.out.push(
-                    Diagnostic::error(Code::NotInThisVersion, value.span, message).help(help),
-                );
-            }
-            (Shape::TableLater(inner, _), _) => self.value(inner, value),
             (Shape::OrTable(_, keys), Datum::Table(table)) => self.table(keys, table, value.span),
             (Shape::OrTable(inner, _), _) => self.value(inner, value),
             (Shape::List(item), Datum::List(items)) => {
@@ -321,9 +313,7 @@ fn words(shape: &Shape) -> &'static str {
         Shape::SecretFile => "`{ file = \"path\" }`",
         Shape::Secret => "`{ file = \"path\" }` or `{ env = \"NAME\" }`",
         Shape::List(_) => "a list",
-        Shape::OneOrMany(inner) | Shape::TableLater(inner, _) | Shape::OrTable(inner, _) => {
-            words(inner)
-        }
+        Shape::OneOrMany(inner) | Shape::OrTable(inner, _) => words(inner),
         Shape::Table(_)
         | Shape::Secrets(_)
         | Shape::Names(_)

@@ -105,8 +105,7 @@ pub(in crate::config) fn place(text: &str) -> Result<(Url, String), Fault> {
         .iter()
         .find_map(|scheme| text.strip_prefix(scheme));
     let rest = rest.ok_or_else(|| invalid("does not begin with `postgres://`"))?;
-    // Read as a place of ours: names and addresses are then written in one way only.
-    let mut url = form::url(&format!("https://{rest}"))?;
+    let mut url = form::place(rest, 5432)?;
     let database = url.path().trim_start_matches('/').to_owned();
     let plain =
         |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'~');
@@ -117,11 +116,6 @@ pub(in crate::config) fn place(text: &str) -> Result<(Url, String), Fault> {
         return Err(invalid("has a query"));
     }
     url.set_path("");
-    let written = rest.split('/').next().unwrap_or_default();
-    if url.port().is_none() && !written.ends_with(":443") {
-        url.set_port(Some(5432))
-            .map_err(|()| invalid("names no host"))?;
-    }
     Ok((url, database))
 }
 

@@ -169,17 +169,7 @@ pub(super) const HOST: Form = Form {
 
 /// The bytes a text says.
 pub(super) fn size(text: &str) -> Option<usize> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at_checked(digits)?;
-    let number: usize = number.parse().ok()?;
-    let shift = match unit {
-        "B" => 0,
-        "KiB" => 10,
-        "MiB" => 20,
-        "GiB" => 30,
-        _ => return None,
-    };
-    number.checked_mul(1_usize << shift)
+    usize::try_from(policy::keys::size(text)?).ok()
 }
 
 /// The network a text says; an address alone is a network of one.
@@ -216,6 +206,22 @@ pub(super) fn url(text: &str) -> Result<Url, Fault> {
     Ok(url)
 }
 
+/// The place a URL of another protocol names behind its scheme: read as one of ours, so that names and addresses are
+/// written in one way only, and with a port.
+///
+/// # Errors
+///
+/// As [`url`].
+pub(super) fn place(rest: &str, port: u16) -> Result<Url, Fault> {
+    let mut url = url(&format!("https://{rest}"))?;
+    let written = rest.split('/').next().unwrap_or_default();
+    if url.port().is_none() && !written.ends_with(":443") {
+        // It has a host, and so may have a port.
+        let _ = url.set_port(Some(port));
+    }
+    Ok(url)
+}
+
 /// Whether a host is this machine.
 pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
@@ -237,17 +243,6 @@ fn fault(fine: bool, text: &str, why: &str, help: &str) -> Result<(), Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes() {
-        assert_eq!(
-            (size("3B"), size("2KiB"), size("1MiB")),
-            (Some(3), Some(2048), Some(1 << 20))
-        );
-        for text in ["1", "1MB", "MiB", "1 MiB", "99999999999999GiB"] {
-            assert_eq!(size(text), None, "{text}");
-        }
-    }
 
     #[test]
     fn urls_we_call() {

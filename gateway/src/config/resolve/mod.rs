@@ -6,6 +6,7 @@ mod audit;
 mod credential;
 mod identity;
 mod server;
+mod state;
 mod telemetry;
 mod values;
 
@@ -14,7 +15,7 @@ use super::{file, form};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use policy::document::{Entry, Table, Value};
-use policy::{Code, Diagnostic, Policy};
+use policy::{Code, Diagnostic, Policy, limit};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -114,6 +115,8 @@ impl<'a> Resolver<'a> {
             data_dir: self
                 .folder
                 .join(table.text("data_dir").unwrap_or("hopgate-data")),
+            state: self.state(table)?,
+            limits: limit::limits(table, self.diagnostics),
             tls: table.get("tls").and_then(|entry| self.tls(entry)),
             origins: texts(table.items("origins")),
             ca: self.paths(table.items("ca")),

@@ -5,7 +5,7 @@ use super::credential::Credentials;
 use super::values::{deadlines, networks};
 use crate::config::{Agent, Choice, Deadlines, HttpUpstream, Protocol, Server, Upstream, form};
 use policy::document::{Entry, Table, Value};
-use policy::{Code, Diagnostic};
+use policy::{Code, Diagnostic, limit};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -32,6 +32,7 @@ impl Resolver<'_> {
                         .value("agent")
                         .and_then(|value| self.acts_as(value, agents)),
                     credential: self.choice(table, credentials),
+                    limits: limit::limits(table, self.diagnostics),
                 };
                 self.unsaid(name, entry, (&server, credentials));
                 Some((Arc::from(name), server))

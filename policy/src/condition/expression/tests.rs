@@ -31,6 +31,8 @@ fn agent() -> Agent {
             clearance: Label::Internal,
             hops: 2,
             life: None,
+            limits: Vec::new(),
+            budget: None,
         },
         span: Span {
             source: 0,
@@ -75,6 +77,7 @@ fn with_facts<T>(arguments: &str, look: impl FnOnce(&Facts<'_>) -> T) -> T {
             label: Label::Internal,
             egress: Egress::External,
             untrusted: false,
+            cost: 1,
         },
         now: Now(NOON),
     })

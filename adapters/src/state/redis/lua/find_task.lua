@@ -1,0 +1,2 @@
+-- ARGV[6]: its id.
+return { 0, tale(ARGV[6]) }

@@ -1,0 +1,2 @@
+-- ARGV[6]: the root.
+return { 0, redis.call('GET', labels(ARGV[6])) or '0' }
