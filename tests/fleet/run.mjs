@@ -10,12 +10,14 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { freePort, stopAll } from '../conformance/processes.mjs';
 import { startBalancer } from './balancer.mjs';
+import { MANIFEST_CASES } from './manifests.mjs';
 import { RESTARTS } from './restarts.mjs';
 import { startTools } from './tools.mjs';
 import { newAgent, startFleet } from './world.mjs';
 
 const { values: options } = parseArgs({ options: { binary: { type: 'string' }, only: { type: 'string' }, keep: { type: 'boolean' } } });
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hopgate-'));
+const cache = process.env.HOPGATE_CACHE || path.join(process.env.XDG_CACHE_HOME || path.join(os.homedir(), '.cache'), 'hopgate');
 const counts = { passed: 0, failed: 0 };
 
 async function judge(tests, world) {
@@ -42,7 +44,8 @@ async function main() {
   const publicUrl = `http://127.0.0.1:${port}`;
   const replicas = await startFleet({ binary, folder, count: 3, publicUrl, settings: { agents, tools } });
   const nginx = await startBalancer({ port, replicas, folder });
-  await judge(RESTARTS, { binary, folder, tools, agents, replicas, nginx });
+  const world = { binary, cache, folder, tools, agents, replicas, nginx };
+  for (const tests of [MANIFEST_CASES, RESTARTS]) await judge(tests, world);
   console.log(`${counts.passed} passed, ${counts.failed} failed`);
   process.exitCode = counts.failed ? 1 : 0;
 }
