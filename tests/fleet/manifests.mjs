@@ -41,7 +41,7 @@ export const MANIFEST_CASES = {
     }
     for (const name of ['keys/seal.key', 'admin/token', 'redis/password', 'redis-ca/ca.crt']) {
       fs.mkdirSync(path.dirname(path.join(place, name)), { recursive: true });
-      fs.writeFileSync(path.join(place, name), 'x');
+      fs.writeFileSync(path.join(place, name), 'made-up-for-this-test');
     }
     const { stdout: key } = await run(binary, ['key', 'new']);
     fs.writeFileSync(path.join(place, 'keys/seal.key'), key);

@@ -42,6 +42,8 @@ export async function startTools() {
     response.end(`data: ${JSON.stringify({ jsonrpc: '2.0', id, result })}\n\n`);
   }
 
+  // Longer than gateways keep a connection at rest, or one might be closed in the moment it is used.
+  server.keepAliveTimeout = 120_000;
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   const origin = `http://127.0.0.1:${server.address().port}`;
   return {
