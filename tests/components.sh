@@ -31,6 +31,9 @@ OPENBAO_DIGESTS=(
   sha256:d0a2173b914657ef72a5a5a5ae3baaf9855be1ffd9a98019b307bf97c1d1b40d # aarch64
 )
 
+# From the backports of Debian 12; its signature is checked by apt.
+VALKEY=8.0.1+dfsg1-1~bpo12+1
+
 say() { printf '%s\n' "$*"; }
 
 # need_command COMMAND PACKAGE...: installs Debian packages unless COMMAND is there.
@@ -88,6 +91,22 @@ END
   GOFLAGS="-modcacherw -buildvcs=false" nice ./builder --config builder.yaml && mv source/collector . && rm -rf source builder
 }
 
+# Valkey is not in Debian 12 itself: from where this machine has the rest of it, without touching what apt knows here.
+get_valkey() {
+  local mirror options
+  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Codename: bookworm' 'Created-By: Packages' | head -n 1)
+  [ -n "$mirror" ] || { echo "this is not Debian 12"; return 1; }
+  mkdir -p apt/lists/partial apt/cache/archives/partial
+  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror bookworm-backports main" >apt/backports.list
+  options=(-qq -o "Dir::Etc::sourcelist=$PWD/apt/backports.list" -o Dir::Etc::sourceparts=/dev/null
+    -o "Dir::State::lists=$PWD/apt/lists" -o "Dir::Cache=$PWD/apt/cache" -o APT::Sandbox::User=root)
+  apt-get "${options[@]}" update && apt-get "${options[@]}" download "valkey-server=$VALKEY" "valkey-tools=$VALKEY" || return 1
+  local package
+  for package in ./*.deb; do dpkg -x "$package" . || return 1; done
+  rm -rf apt ./*.deb
+  usr/bin/valkey-server --version
+}
+
 need_node() { need_command node nodejs npm && need_command npm npm; }
 need_suite() { need_node && once suite "${SUITE_PACKAGES[*]}" npm_install "${SUITE_PACKAGES[@]}"; }
 need_peers() { need_node && once peers "${PEER_PACKAGES[*]}" npm_install "${PEER_PACKAGES[@]}"; }
@@ -110,6 +129,9 @@ need_postgres() {
   ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || need_command initdb-is-missing postgresql postgresql-client || return 1
   ls /usr/lib/postgresql/*/bin/{initdb,postgres,psql} >/dev/null
 }
+need_redis() { need_command redis-server redis-server; }
+# The libraries it needs are those of redis-server.
+need_valkey() { need_redis && once valkey "$VALKEY" get_valkey; }
 need_nginx() { need_command nginx nginx-light; }
 need_redis() { need_command redis-server redis-server; }
 need_h2spec() {

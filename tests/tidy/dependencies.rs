@@ -5,12 +5,13 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::process::Command;
 
-const ALLOWED_LICENCES: [&str; 13] = [
+const ALLOWED_LICENCES: [&str; 14] = [
     "Apache-2.0",
     "MIT",
     "MIT-0",
     "BSD-2-Clause",
     "BSD-3-Clause",
+    "BSL-1.0",
     "ISC",
     "Zlib",
     "0BSD",

@@ -32,6 +32,27 @@ fn task(parent: Option<&SharedTask>) -> SharedTask {
     }
 }
 
+/// A task with all that hangs on one.
+pub(crate) async fn a_family(redis: &Redis) {
+    let root = SharedTask {
+        labels: 1,
+        ..task(None)
+    };
+    redis.open_task(&root, Some(b"name")).await.unwrap();
+    let child = task(Some(&root));
+    redis.open_task(&child, None).await.unwrap();
+    redis.open_task(&task(Some(&child)), None).await.unwrap();
+    redis.end_task(child.id, b"closed").await.unwrap();
+    redis.open_task(&task(Some(&root)), None).await.unwrap();
+    redis.touch_task(root.id, 2).await.unwrap();
+    let (id, used, deadline) = (root.id, NOW + 1, NOW + 7200);
+    redis.refresh_tasks(&[Seen { id, used, deadline }]);
+    until("refreshed", async || {
+        redis.find_task(id).await.unwrap().unwrap().used == used
+    })
+    .await;
+}
+
 async fn entries_are_found_by_all_and_taken_out_once(kind: Kind) {
     let server = Server::start(kind).await;
     let (one, two) = (server.replica().await, server.replica().await);

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may stop")]
 
 mod kept;
+mod limits;
 mod server;
 
 /// Each case on both.

@@ -193,7 +193,9 @@ fn run(kind: Kind, port: u16, folder: &std::path::Path, more: &[String]) -> Chil
 /// Where tests/components.sh puts it, or wherever it is installed.
 fn valkey() -> PathBuf {
     let cache = std::env::var_os("HOPGATE_CACHE").map(PathBuf::from);
-    let own = cache.map(|folder| folder.join("valkey/usr/bin/valkey-server"));
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache/hopgate"));
+    let own = cache.or_else(home);
+    let own = own.map(|folder| folder.join("valkey/usr/bin/valkey-server"));
     own.filter(|path| path.exists())
         .unwrap_or_else(|| PathBuf::from("valkey-server"))
 }
