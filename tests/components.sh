@@ -129,7 +129,6 @@ need_postgres() {
   ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || need_command initdb-is-missing postgresql postgresql-client || return 1
   ls /usr/lib/postgresql/*/bin/{initdb,postgres,psql} >/dev/null
 }
-need_redis() { need_command redis-server redis-server; }
 # The libraries it needs are those of redis-server.
 need_valkey() { need_redis && once valkey "$VALKEY" get_valkey; }
 need_nginx() { need_command nginx nginx-light; }

@@ -1,7 +1,7 @@
 // A real nginx with the very configuration the documentation gives, at the ports of this test.
 import fs from 'node:fs';
 import path from 'node:path';
-import { start, waitHttp } from '../conformance/processes.mjs';
+import { start, stop, waitHttp } from '../conformance/processes.mjs';
 
 const DOCUMENTED = path.join(import.meta.dirname, '../../docker/nginx.conf');
 
@@ -28,5 +28,5 @@ export async function startBalancer({ port, replicas, folder }) {
   const program = ['/usr/sbin/nginx', '/usr/bin/nginx'].find((one) => fs.existsSync(one));
   const child = start(program ?? 'nginx', ['-p', place, '-c', file, '-e', `${place}/error.log`], { log: path.join(place, 'log') });
   await waitHttp(`http://127.0.0.1:${port}/`, child);
-  return { port, origin: `http://127.0.0.1:${port}`, errors: () => fs.readFileSync(path.join(place, 'error.log'), 'utf8') };
+  return { port, origin: `http://127.0.0.1:${port}`, stop: () => stop(child), errors: () => fs.readFileSync(path.join(place, 'error.log'), 'utf8') };
 }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { sleep } from '../conformance/processes.mjs';
 import { caller, isAnswered, newPool, said, storm } from './callers.mjs';
+import { once } from './check.mjs';
 
 const ROUNDS = 2;
 // While a fleet is settled nothing else is left to happen to it.
@@ -79,11 +80,3 @@ export const RESTARTS = {
     pool.destroy();
   },
 };
-
-// What clients saw answered arrived once, and nothing arrived twice.
-export function once(calls, ledger) {
-  const arrived = new Map();
-  for (const { mark } of ledger) arrived.set(mark, (arrived.get(mark) ?? 0) + 1);
-  assert.deepEqual([...arrived].filter(([, times]) => times > 1), [], 'made twice');
-  assert.deepEqual(calls.filter((call) => isAnswered(call) && !arrived.has(call.mark)).map((call) => call.mark), [], 'answered by nobody');
-}

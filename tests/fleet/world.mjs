@@ -107,6 +107,7 @@ function replica({ binary, own, ports, write }) {
       child = start(binary, ['serve', '--config', file], { cwd: own, log });
       await waitHttp(`${operators}/${ready ? 'readyz' : 'healthz'}`, child, { ok: true });
     },
+    pid: () => child.pid,
     signal: (name) => process.kill(child.pid, name),
     // Ends as whatever runs it would have it end, and says how.
     async end() { process.kill(child.pid, 'SIGTERM'); return child.done; },

@@ -164,8 +164,6 @@ impl Metrics {
     #[must_use]
     pub fn read(&self) -> Vec<Reading> {
         let counter = |name, help, points| Reading::new(name, COUNTER, help, points);
-        let gauge = |name, help, points| Reading::new(name, GAUGE, help, points);
-        let level = |gauge: &Gauge| Point::alone(Value::Whole(gauge.value()));
         let mut all = vec![
             counter(
                 "hopgate.calls",
@@ -203,6 +201,23 @@ impl Metrics {
                 "Bytes on clients' connections.",
                 self.bytes.read(),
             ),
+        ];
+        all.extend(self.levels());
+        all.extend(self.snapshot());
+        all.extend(self.durations());
+        all.extend(self.servers.read());
+        all.extend(self.leases.read());
+        all.extend(self.audit.read());
+        all.extend(self.exported.read());
+        all.extend(process::read());
+        all
+    }
+
+    /// What is open, and how late that makes the gateway.
+    fn levels(&self) -> [Reading; 5] {
+        let gauge = |name, help, points| Reading::new(name, GAUGE, help, points);
+        let level = |gauge: &Gauge| Point::alone(Value::Whole(gauge.value()));
+        [
             gauge(
                 "hopgate.connections",
                 "Open client connections.",
@@ -219,21 +234,13 @@ impl Metrics {
                 "Open tasks, as last counted.",
                 level(&self.tasks),
             ),
-        ];
-        all.push(Reading::new(
-            "hopgate.lag",
-            (Kind::Gauge, Unit::Seconds),
-            "How late the gateway gets to what is ready; 0 while few calls are open.",
-            Point::alone(Value::thousandths(self.lag.value())),
-        ));
-        all.extend(self.snapshot());
-        all.extend(self.durations());
-        all.extend(self.servers.read());
-        all.extend(self.leases.read());
-        all.extend(self.audit.read());
-        all.extend(self.exported.read());
-        all.extend(process::read());
-        all
+            Reading::new(
+                "hopgate.lag",
+                (Kind::Gauge, Unit::Seconds),
+                "How late the gateway gets to what is ready; 0 while few calls are open.",
+                Point::alone(Value::thousandths(self.lag.value())),
+            ),
+        ]
     }
 
     /// How long operations took.
