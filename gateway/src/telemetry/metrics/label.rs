@@ -140,6 +140,8 @@ labels! {
     Method = "method",
     /// Too many connections.
     Full = "full",
+    /// More calls than the gateway can do.
+    Overload = "overload",
     /// The TLS handshake failed.
     Tls = "tls",
 }

@@ -58,6 +58,10 @@ pub struct Metrics {
     pub bytes: Family<Way>,
     /// Open client connections.
     pub connections: Gauge,
+    /// Calls without an answer yet.
+    pub open: Gauge,
+    /// How late the gateway gets to what is ready, in milliseconds; 0 while it has little to do.
+    pub lag: Gauge,
     /// Open streams.
     pub streams: Gauge,
     /// Open tasks.
@@ -133,6 +137,8 @@ impl Default for Metrics {
             reloads: Family::default(),
             bytes: Family::default(),
             connections: Gauge::default(),
+            open: Gauge::default(),
+            lag: Gauge::default(),
             streams: Gauge::default(),
             tasks: Gauge::default(),
             loaded_at: Gauge::default(),
@@ -166,8 +172,6 @@ impl Metrics {
     #[must_use]
     pub fn read(&self) -> Vec<Reading> {
         let counter = |name, help, points| Reading::new(name, COUNTER, help, points);
-        let gauge = |name, help, points| Reading::new(name, GAUGE, help, points);
-        let level = |gauge: &Gauge| Point::alone(Value::Whole(gauge.value()));
         let mut all = vec![
             counter(
                 "hopgate.calls",
@@ -205,18 +209,8 @@ impl Metrics {
                 "Bytes on clients' connections.",
                 self.bytes.read(),
             ),
-            gauge(
-                "hopgate.connections",
-                "Open client connections.",
-                level(&self.connections),
-            ),
-            gauge("hopgate.streams", "Open streams.", level(&self.streams)),
-            gauge(
-                "hopgate.tasks",
-                "Open tasks, as last counted.",
-                level(&self.tasks),
-            ),
         ];
+        all.extend(self.levels());
         all.extend(self.snapshot());
         all.extend(self.durations());
         all.extend(self.servers.read());
@@ -226,6 +220,36 @@ impl Metrics {
         all.extend(self.exported.read());
         all.extend(process::read());
         all
+    }
+
+    /// What is open, and how late that makes the gateway.
+    fn levels(&self) -> [Reading; 5] {
+        let gauge = |name, help, points| Reading::new(name, GAUGE, help, points);
+        let level = |gauge: &Gauge| Point::alone(Value::Whole(gauge.value()));
+        [
+            gauge(
+                "hopgate.connections",
+                "Open client connections.",
+                level(&self.connections),
+            ),
+            gauge(
+                "hopgate.calls.open",
+                "Calls without an answer yet.",
+                level(&self.open),
+            ),
+            gauge("hopgate.streams", "Open streams.", level(&self.streams)),
+            gauge(
+                "hopgate.tasks",
+                "Open tasks, as last counted.",
+                level(&self.tasks),
+            ),
+            Reading::new(
+                "hopgate.lag",
+                (Kind::Gauge, Unit::Seconds),
+                "How late the gateway gets to what is ready; 0 while few calls are open.",
+                Point::alone(Value::thousandths(self.lag.value())),
+            ),
+        ]
     }
 
     /// How long operations took.
