@@ -12,6 +12,7 @@ mod credentials;
 mod drain;
 mod echo;
 mod era;
+mod fleet;
 mod harness;
 mod headers;
 mod identity;
