@@ -23,6 +23,7 @@ use crate::task::{Table, Tasks};
 use crate::telemetry::metrics::Servers;
 use crate::telemetry::{Metrics, Outlets, Tracer};
 use adapters::egress::{self, Identity};
+use adapters::state::limit::Memory;
 use adapters::state::{Durable, Entry};
 use adapters::upstream::Upstream;
 use adapters::upstream::http::HttpUpstream;
@@ -38,6 +39,8 @@ use tokio::time::{interval, timeout};
 
 /// How often tasks that are due are looked for.
 const SWEEP: Duration = Duration::from_secs(2);
+/// In how many of these rounds once limits are looked at for what has had its time.
+const LIMITS: u32 = 5;
 /// In how many of these rounds once sessions are looked at.
 const SESSIONS: u32 = 30;
 /// The epoch of the next snapshot.
@@ -83,6 +86,7 @@ pub fn house(
     let own = || Leases::new(journal, Arc::clone(&ledger), Arc::clone(&metrics));
     let leases = Arc::clone(leases.get_or_init(|| Arc::new(own())));
     leases.recover(&left, &first);
+    let usage = Memory::new(Some(store(&first.config, "budgets.redb")?));
     let (file, counted) = (file.to_owned(), Arc::clone(&metrics));
     let live = Arc::new(Live::new(
         first,
@@ -97,14 +101,19 @@ pub fn house(
         live: Arc::clone(&live),
         tasks: Arc::clone(&tasks),
         mirrors: Arc::default(),
-        limits: Arc::new(Limits::new(Arc::clone(&metrics))),
+        limits: Arc::new(Limits::new(
+            usage,
+            store_of_all.clone(),
+            Arc::clone(&metrics),
+            drain.begun().clone(),
+        )),
         leases: Arc::clone(&leases),
         ledger: Arc::clone(&ledger),
         draining: drain.begun().clone(),
     };
     tokio::spawn(sweep(shared.clone(), Arc::clone(&metrics)));
+    tokio::spawn(tick(Arc::clone(&ledger), Arc::clone(&shared.limits)));
     tokio::spawn(crate::fleet::serve(shared.clone(), Arc::clone(&metrics)));
-    tokio::spawn(tick(Arc::clone(&ledger)));
     let door = Arc::new(Pipeline::new(shared, Arc::clone(&tracer)));
     Ok(House {
         live,
@@ -152,12 +161,13 @@ fn following(
     }
 }
 
-/// What the records need once a second.
-async fn tick(ledger: Arc<Ledger>) {
+/// What the records and the limits need once a second.
+async fn tick(ledger: Arc<Ledger>, limits: Arc<Limits>) {
     let mut seconds = interval(Duration::from_secs(1));
     loop {
         seconds.tick().await;
         ledger.tick();
+        limits.tick();
     }
 }
 
@@ -178,6 +188,9 @@ async fn sweep(shared: Shared, metrics: Arc<Metrics>) {
         // A call that began under a former configuration may have minted under it since.
         shared.leases.review(&shared.live.look());
         shared.leases.sweep();
+        if rounds.is_multiple_of(LIMITS) {
+            shared.limits.sweep();
+        }
         if rounds.is_multiple_of(SESSIONS) {
             // An agent may expire without anything else changing.
             shared.tasks.review(&shared.live.look());

@@ -140,6 +140,17 @@ impl<'a> Target<'a> {
         }
     }
 
+    /// Its kind and its name.
+    pub(super) fn parts(self) -> (&'static str, Cow<'a, str>) {
+        match self {
+            Self::Tool(name) => ("tool", name),
+            Self::Resource(uri) => ("resource", uri),
+            Self::Prompt(name) => ("prompt", name),
+            Self::Method(name) => ("method", name),
+            Self::Server => ("", Cow::Borrowed("")),
+        }
+    }
+
     /// What a call of it touches; what only asks about it touches nothing.
     pub(super) fn touches(&self, bound: &Bound, sight: Sight<'_>) -> Option<model::Class> {
         let method = bound.asked().said().and_then(|said| said.method);

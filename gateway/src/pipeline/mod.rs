@@ -116,7 +116,8 @@ impl Pipeline {
         let judged = trail.judge(authorize::judge(&bound));
         let authorized = authorize::authorize(bound, judged, &self.shared.tasks).await;
         let authorized = trail.step(authorized)?;
-        let admitted = trail.step(self.shared.limits.admit(authorized))?;
+        let admitted = self.shared.limits.admit(authorized).await;
+        let admitted = trail.step(admitted)?;
         let credentialed = credentials::attach(admitted, trail.call(), &self.shared.leases).await;
         let credentialed = trail.step(credentialed)?;
         let ready = trail.step(self.forward.ready(credentialed))?;

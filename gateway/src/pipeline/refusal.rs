@@ -4,6 +4,7 @@
 
 use crate::audit::Ending;
 use crate::identity::Challenge;
+use crate::limit::Limited;
 use crate::listener::BodyFault;
 use crate::telemetry::fault::Fault;
 use crate::telemetry::metrics::Refused;
@@ -89,6 +90,10 @@ pub enum Refusal {
     ServerIsModern,
     /// No place for another stream.
     StreamsFull,
+    /// A limit is reached, or a budget spent.
+    Limited(Box<Limited>),
+    /// A limit that all replicas share cannot be counted, and says that then nothing passes.
+    Uncounted(String),
     /// The gateway is shutting down.
     Draining,
     /// Its address was refused so often in this second that nobody unknown is heard from there.
@@ -190,7 +195,11 @@ impl Refusal {
             }
             Self::Denied(_) | Self::ScopesMissing { .. } => Refused::Rule,
             Self::ServerIsLegacy | Self::ServerIsModern => Refused::Era,
-            Self::StreamsFull | Self::TasksFull | Self::Body(BodyFault::TooLarge) => Refused::Limit,
+            Self::StreamsFull
+            | Self::TasksFull
+            | Self::Limited(_)
+            | Self::Uncounted(_)
+            | Self::Body(BodyFault::TooLarge) => Refused::Limit,
             Self::Body(BodyFault::Slow) => Refused::Slow,
             Self::Draining => Refused::Draining,
             Self::Flooding => Refused::Flood,
@@ -272,6 +281,8 @@ impl Refusal {
             Self::ServerIsLegacy => "the server speaks only `initialize` revisions".to_owned(),
             Self::ServerIsModern => "the server speaks only per-request revisions".to_owned(),
             Self::StreamsFull => "`bounds.streams` is reached".to_owned(),
+            Self::Limited(limited) => limited.to_string(),
+            Self::Uncounted(why) => format!("a limit cannot be counted: {why}"),
             Self::Draining => "the gateway is shutting down".to_owned(),
             Self::Flooding => "too many refusals of its address in this second".to_owned(),
             Self::Unrecorded => "the records cannot be written; the log says why".to_owned(),

@@ -68,6 +68,20 @@ impl Redis {
         self.shared.give(takes);
     }
 
+    /// Takes a slot without asking, while the store is away: there must be fewer than `most` of this replica. The store
+    /// learns of it with the rest of what this replica holds.
+    pub fn hold(&self, key: &Key, most: u32) -> bool {
+        let mut held = locked(&self.shared.held);
+        let count = held.slots.entry(*key).or_default();
+        let room = *count < most;
+        if room {
+            *count += 1;
+        } else if *count == 0 {
+            held.slots.remove(key);
+        }
+        room
+    }
+
     /// What was spent of budgets. Soon.
     pub fn spend(&self, spent: &[Spent]) {
         self.shared.outbox.spend(spent);

@@ -108,6 +108,11 @@ impl Redis {
         Ok(pulse)
     }
 
+    /// How many replicas lived at the last pulse, this one among them.
+    pub fn replicas(&self) -> u32 {
+        locked(&self.shared.pulsed).replicas.max(1)
+    }
+
     /// Says that this replica lives no longer: nobody waits until it is taken for dead.
     ///
     /// # Errors

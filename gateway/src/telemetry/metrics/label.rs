@@ -87,6 +87,32 @@ labels! {
 }
 
 labels! {
+    /// Where a limit is written.
+    LimitOf, "of":
+    /// A rule.
+    Rule = "rule",
+    /// An agent's envelope.
+    Envelope = "envelope",
+    /// A server.
+    Server = "server",
+    /// The gateway.
+    Gateway = "gateway",
+}
+
+labels! {
+    /// What became of a call that was held against a limit.
+    Admission, "outcome":
+    /// It passed.
+    Admitted = "admitted",
+    /// The limit is reached.
+    Refused = "refused",
+    /// Nobody could count.
+    Uncounted = "uncounted",
+    /// It waited, and its task or the gateway ended.
+    Left = "left",
+}
+
+labels! {
     /// How a lease ended.
     Returned, "how":
     /// Its issuer took it back.
@@ -116,6 +142,8 @@ labels! {
     Method = "method",
     /// Too many connections.
     Full = "full",
+    /// More calls than the gateway can do.
+    Overload = "overload",
     /// The TLS handshake failed.
     Tls = "tls",
 }
