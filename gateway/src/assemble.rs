@@ -110,13 +110,15 @@ pub fn house(
         draining: drain.begun().clone(),
     };
     tokio::spawn(sweep(shared.clone(), Arc::clone(&metrics)));
-    tokio::spawn(tick(Arc::clone(&ledger), Arc::clone(&shared.limits)));
+    let limits = Arc::clone(&shared.limits);
+    tokio::spawn(tick(Arc::clone(&ledger), Arc::clone(&limits)));
     let door = Arc::new(Pipeline::new(shared, Arc::clone(&tracer)));
     Ok(House {
         live,
         door,
         tasks,
         leases,
+        limits,
         ledger,
         metrics,
         tracer,

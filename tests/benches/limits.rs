@@ -30,7 +30,10 @@ fn takes(subject: u64) -> [Take; 4] {
             bound: Bound::Rate(quota(1_000_000_000)),
         },
         Take {
-            key: Key::of([b"server\0server\0rate\0\0\0\0\0\0\0\0\0ledger".as_slice(), b"ledger"]),
+            key: Key::of([
+                b"server\0server\0rate\0\0\0\0\0\0\0\0\0ledger".as_slice(),
+                b"ledger",
+            ]),
             bound: Bound::Rate(quota(1_000_000_000)),
         },
     ]
@@ -61,9 +64,18 @@ fn resident() -> f64 {
 
 fn main() {
     let table = Memory::new(None);
-    println!("one limit, a few subjects:     {:.2} µs a call", time(&table, 100, 1));
-    println!("a rule with both, few:         {:.2} µs a call", time(&table, 100, 2));
-    println!("rule, envelope and server:     {:.2} µs a call", time(&table, 100, 4));
+    println!(
+        "one limit, a few subjects:     {:.2} µs a call",
+        time(&table, 100, 1)
+    );
+    println!(
+        "a rule with both, few:         {:.2} µs a call",
+        time(&table, 100, 2)
+    );
+    println!(
+        "rule, envelope and server:     {:.2} µs a call",
+        time(&table, 100, 4)
+    );
     let before = resident();
     let one = Quota {
         count: 1,
@@ -78,7 +90,16 @@ fn main() {
         assert!(table.take(&[take]).is_ok());
     }
     let size = table.size();
-    println!("a million subjects:            {:.1} MiB", resident() - before);
-    println!("in the table:                  {}, without room {}", size.rates, size.overflowed);
-    println!("four of a million subjects:    {:.2} µs a call", time(&table, SUBJECTS / 4, 4));
+    println!(
+        "a million subjects:            {:.1} MiB",
+        resident() - before
+    );
+    println!(
+        "in the table:                  {}, without room {}",
+        size.rates, size.overflowed
+    );
+    println!(
+        "four of a million subjects:    {:.2} µs a call",
+        time(&table, SUBJECTS / 4, 4)
+    );
 }

@@ -13,6 +13,7 @@ use crate::admin::{self, Board, Notice, Readiness};
 use crate::audit::{Ledger, event};
 use crate::config::{Config, Gateway};
 use crate::credentials::Leases;
+use crate::limit::Limits;
 use crate::listener::{Door, Drain, Edge, Listener};
 use crate::live::{self, Live, Snapshot};
 use crate::task::{Tasks, Terms};
@@ -41,6 +42,8 @@ pub struct House<S, D> {
     pub(crate) tasks: Arc<Tasks>,
     /// The leases.
     pub(crate) leases: Arc<Leases>,
+    /// What calls have taken.
+    pub(crate) limits: Arc<Limits>,
     /// The records.
     pub(crate) ledger: Arc<Ledger>,
     /// The numbers.
@@ -62,6 +65,7 @@ pub struct Open {
     admin_drain: Drain,
     tasks: Arc<Tasks>,
     leases: Arc<Leases>,
+    limits: Arc<Limits>,
     ledger: Arc<Ledger>,
 }
 
@@ -174,6 +178,7 @@ pub fn open<S: Configured, D: Door>(house: House<S, D>) -> Result<Open, String> 
         door,
         tasks,
         leases,
+        limits,
         ledger,
         metrics,
         tracer: _,
@@ -196,6 +201,7 @@ pub fn open<S: Configured, D: Door>(house: House<S, D>) -> Result<Open, String> 
         admin_drain: admin_drain.clone(),
         tasks: tasks.clone(),
         leases: leases.clone(),
+        limits,
         ledger: ledger.clone(),
     };
     let office = Office {
@@ -236,6 +242,9 @@ impl Open {
             .await;
         if let Err(why) = self.tasks.table.settled().await {
             tracing::error!("not every task is on disk: {why}");
+        }
+        if let Err(why) = self.limits.settled().await {
+            tracing::error!("not all that was spent is on disk: {why}");
         }
         if let Err(why) = self.ledger.close(event::stopped()).await {
             tracing::error!("not every record is on disk: {why}");
