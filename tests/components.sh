@@ -15,6 +15,7 @@ PEER_PACKAGES=(
 AS_PACKAGES=(oidc-provider@9.13.3 jose@6.2.17)
 PYTHON_PACKAGES=(mcp==2.3.0)
 # The server's own extra would bring everything that any service needs; STS needs this.
+KUBERNETES_PACKAGES=(kubernetes-validate==1.37.0)
 MOTO_PACKAGES=(moto==5.2.5 flask==3.1.3 flask-cors==6.0.2)
 H2SPEC=github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
 SPIRE=github.com/spiffe/spire@v1.13.3
@@ -119,6 +120,7 @@ need_python() {
   once venv "${PYTHON_PACKAGES[*]}" pip_install "${PYTHON_PACKAGES[@]}"
 }
 need_moto() { need_venv && once moto "${MOTO_PACKAGES[*]}" pip_install "${MOTO_PACKAGES[@]}"; }
+need_kubernetes() { need_venv && once kubernetes "${KUBERNETES_PACKAGES[*]}" pip_install "${KUBERNETES_PACKAGES[@]}"; }
 need_openbao() {
   need_venv && once openbao "$OPENBAO ${OPENBAO_DIGESTS[*]}" pip_install_pinned "$OPENBAO" "${OPENBAO_DIGESTS[@]}"
 }
@@ -127,10 +129,10 @@ need_postgres() {
   ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || need_command initdb-is-missing postgresql postgresql-client || return 1
   ls /usr/lib/postgresql/*/bin/{initdb,postgres,psql} >/dev/null
 }
-need_redis() { need_command redis-server redis-server; }
 # The libraries it needs are those of redis-server.
 need_valkey() { need_redis && once valkey "$VALKEY" get_valkey; }
 need_nginx() { need_command nginx nginx-light; }
+need_redis() { need_command redis-server redis-server; }
 need_h2spec() {
   need_command openssl openssl || return 1
   need_command python3 python3 || return 1

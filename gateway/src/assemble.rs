@@ -2,6 +2,7 @@
 
 mod credentials;
 mod records;
+mod state;
 
 use crate::audit::{Change, Ledger, event};
 use crate::cli::serve::House;
@@ -65,8 +66,10 @@ pub fn house(
     let tracer = records::collectors(&config)
         .and_then(|made| Tracer::start(&config.telemetry, made, &metrics, outlets))?;
     let tracer = Arc::new(tracer);
-    let (kept, entries) = store(&config, "tasks.redb")?;
-    let table = Table::load(Some((Arc::new(kept), entries)), config.gateway.bounds.tasks);
+    let first = snapshot(config, None, &metrics.servers)?;
+    let store_of_all = state::shared(&first.config)?;
+    let kept = state::keeper(&first, store_of_all.as_ref())?;
+    let table = Table::load(kept, first.config.gateway.bounds.tasks);
     let leases = Arc::new(OnceLock::<Arc<Leases>>::new());
     let (ended, leased) = (Arc::clone(&tracer), Arc::clone(&leases));
     table.tell(move |task| {
@@ -76,7 +79,6 @@ pub fn house(
         }
     });
     let tasks = Arc::new(Tasks::new(table));
-    let first = snapshot(config, None, &metrics.servers)?;
     tasks.review(&first);
     let ledger = records::ledger(&first, (&metrics, &tracer))?;
     let ledger = Arc::new(ledger);
@@ -101,7 +103,7 @@ pub fn house(
         mirrors: Arc::default(),
         limits: Arc::new(Limits::new(
             usage,
-            None,
+            store_of_all.clone(),
             Arc::clone(&metrics),
             drain.begun().clone(),
         )),
@@ -112,6 +114,7 @@ pub fn house(
     tokio::spawn(sweep(shared.clone(), Arc::clone(&metrics)));
     let limits = Arc::clone(&shared.limits);
     tokio::spawn(tick(Arc::clone(&ledger), Arc::clone(&limits)));
+    tokio::spawn(crate::fleet::serve(shared.clone(), Arc::clone(&metrics)));
     let door = Arc::new(Pipeline::new(shared, Arc::clone(&tracer)));
     Ok(House {
         live,
@@ -182,7 +185,7 @@ async fn sweep(shared: Shared, metrics: Arc<Metrics>) {
     let mut rounds: u32 = 0;
     while timeout(SWEEP, shared.draining.cancelled()).await.is_err() {
         rounds = rounds.wrapping_add(1);
-        let tasks = shared.tasks.table.sweep(crate::identity::now());
+        let tasks = shared.tasks.sweep(crate::identity::now());
         metrics.tasks.set(i64::try_from(tasks).unwrap_or(i64::MAX));
         // A call that began under a former configuration may have minted under it since.
         shared.leases.review(&shared.live.look());

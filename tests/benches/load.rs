@@ -145,6 +145,12 @@ impl Caller {
 
     /// One call and the body of its 200.
     pub(crate) async fn answer(&mut self, id: usize, size: usize) -> Option<Vec<u8>> {
+        let (status, body) = self.exchange(id, size).await?;
+        (status == 200).then_some(body)
+    }
+
+    /// One call, the status and the body of its answer.
+    pub(crate) async fn exchange(&mut self, id: usize, size: usize) -> Option<(u16, Vec<u8>)> {
         let params = with_meta(&format!(
             r#"{{"name":"echo","arguments":{{"size":{size},"city":"Zürich"}}}}"#
         ));
@@ -163,9 +169,7 @@ impl Caller {
             }
         };
         let head = String::from_utf8_lossy(&self.buffer[..end]).to_ascii_lowercase();
-        if !head.starts_with("http/1.1 200") {
-            return None;
-        }
+        let status = head.strip_prefix("http/1.1 ")?.get(..3)?.parse().ok()?;
         match head.split_once("content-length:") {
             Some((_, rest)) => {
                 let length: usize = rest.split('\r').next()?.trim().parse().ok()?;
@@ -174,9 +178,9 @@ impl Caller {
                         return None;
                     }
                 }
-                Some(self.buffer[end..end + length].to_vec())
+                Some((status, self.buffer[end..end + length].to_vec()))
             }
-            None => self.chunks(end).await,
+            None => Some((status, self.chunks(end).await?)),
         }
     }
 

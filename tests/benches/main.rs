@@ -6,6 +6,7 @@ mod credentials;
 mod load;
 mod machine;
 mod memory;
+mod overload;
 mod proofs;
 mod records;
 mod storm;
@@ -30,6 +31,7 @@ struct Plan {
     records: records::Plan,
     /// First calls that storm the issuer, and how many of them at once.
     storm: (usize, usize),
+    overload: overload::Plan,
 }
 
 /// One subject under one load, over all rounds.
@@ -73,6 +75,13 @@ fn main() {
             let storm = storm::measure(&cores, &stub, plan.storm).await;
             return ("credentials", calls + &storm);
         }
+        if words.contains(&"--overload") {
+            let stub = subjects::stub(&cores).await;
+            return (
+                "overload",
+                overload::measure(&cores, &stub, plan.overload).await,
+            );
+        }
         if words.contains(&"--proofs") {
             let stub = subjects::stub(&cores).await;
             let proofs = proofs::measure(&cores, &stub, plan.proofs).await;
@@ -105,6 +114,11 @@ impl Plan {
                     warm: 640,
                 },
                 storm: (1_000, 100),
+                overload: overload::Plan {
+                    warm: ms(500),
+                    measured: ms(2_000),
+                    connections: 1_024,
+                },
             },
             false => Self {
                 rounds: 5,
@@ -119,6 +133,11 @@ impl Plan {
                     warm: 1_600,
                 },
                 storm: (10_000, 400),
+                overload: overload::Plan {
+                    warm: ms(2_000),
+                    measured: ms(10_000),
+                    connections: 4_096,
+                },
             },
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::both;
 use crate::limits::{rate, slots, taken};
-use crate::server::{Kind, Server, until, up};
+use crate::server::{Client, Kind, Server, until, up};
 use adapters::state::redis::{Beat, Down, Redis};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -14,6 +14,7 @@ both!(
     a_store_that_is_not_there_at_first_is_found,
     scripts_that_were_forgotten_are_told_again,
     a_full_store_takes_nothing_until_there_is_room,
+    what_an_older_link_left_behind_does_nothing,
 );
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -141,4 +142,26 @@ async fn a_full_store_takes_nothing_until_there_is_room(kind: Kind) {
         taken(&redis, &[rate("a", 1, DAY, 1)]).await,
         "the refused one took nothing"
     );
+}
+
+/// A command that lay in some buffer until its sender had long begun anew.
+async fn what_an_older_link_left_behind_does_nothing(kind: Kind) {
+    let server = Server::start(kind).await;
+    let redis = server.replica().await;
+    redis.put(b"name", b"first", DAY).await.unwrap();
+    let mut monitor = Client::open(server.port).await.unwrap();
+    monitor.ask(&["MONITOR"]).await;
+    redis.put(b"name", b"second", DAY).await.unwrap();
+    let seen = monitor.read().await;
+    let sent = seen.lines().find(|line| line.contains("EVALSHA")).unwrap();
+    let late: Vec<_> = sent.split('"').skip(1).step_by(2).collect();
+    assert!(server.ask(&late).await.starts_with("*1\r\n:"), "{late:?}");
+    server.ask(&["CLIENT", "KILL", "TYPE", "normal"]).await;
+    until("a new link", async || {
+        redis.put(b"name", b"third", DAY).await.is_ok()
+    })
+    .await;
+    assert_eq!(server.ask(&late).await, "$-1\r\n");
+    assert_eq!(redis.get(b"name").await, Ok(Some(b"third".to_vec())));
+    assert!(!redis.pulse(&Beat::default()).await.unwrap().lost);
 }

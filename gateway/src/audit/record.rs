@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 /// The id of one call: the `Hopgate-Call` header of its answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct CallId(Uuid);
 
 /// How a call ended.

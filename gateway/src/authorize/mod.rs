@@ -89,7 +89,7 @@ pub(crate) async fn authorize(
     if let Some(said) = bound.asked().said() {
         match said.class() {
             Class::Notification => request::notification(&bound, said)?,
-            Class::Result | Class::Error => request::response(&bound, said)?,
+            Class::Result | Class::Error => request::response(&bound, said, tasks).await?,
             Class::Request if said.method == Some(Method::SubscriptionsListen) => {
                 let wanted = said.message.span(Member::ResourceSubscriptions);
                 cuts = Sight::of(&bound).cut_listen(&said.body, wanted);

@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -20,7 +21,7 @@ use crate::task::{Tasks, Terms};
 use crate::telemetry::{self, Metrics, Outlets, Sink, Tracer};
 
 /// How long the last spans, log lines and metrics may take.
-const FLUSH: std::time::Duration = std::time::Duration::from_secs(3);
+const FLUSH: Duration = Duration::from_secs(3);
 
 /// A snapshot that still knows what it was made from.
 pub trait Configured: Snapshot {
@@ -79,6 +80,15 @@ pub struct Taken {
 #[derive(Debug)]
 struct Ends(Signal, Signal);
 
+/// Who wants the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// SIGTERM: whatever runs the process.
+    Terminate,
+    /// SIGINT: somebody at its terminal.
+    Interrupt,
+}
+
 /// What operators see of a house.
 #[derive(Debug)]
 struct Office<S> {
@@ -136,10 +146,7 @@ where
 /// Opens the house, and closes it at the first SIGTERM or SIGINT; a second one does not wait.
 async fn serve<S: Configured, D: Door>(house: House<S, D>) -> Result<(), String> {
     let mut ends = Ends::listen()?;
-    let deadline = {
-        let live = house.live.clone();
-        move || live.look().config().gateway.deadlines.drain
-    };
+    let live = house.live.clone();
     let tracer = house.tracer.clone();
     // The start, and calls that the last process left without an outcome, are on record before anybody calls.
     if let Err(why) = house.ledger.write(Vec::new()).await {
@@ -147,14 +154,20 @@ async fn serve<S: Configured, D: Door>(house: House<S, D>) -> Result<(), String>
     }
     let open = open(house)?;
     tracing::info!(agents = ?open.agents, admin = ?open.admin, "serving");
-    ends.next().await;
-    tracing::info!("draining");
+    let told = ends.next().await;
+    let deadlines = live.look().config().gateway.deadlines.clone();
+    // Somebody at a terminal is no balancer that has to notice first.
+    let linger = match told {
+        End::Terminate => deadlines.linger,
+        End::Interrupt => Duration::ZERO,
+    };
+    tracing::info!(?linger, "draining");
     tokio::select! {
-        cut = open.close(deadline()) => match cut {
+        cut = open.close(linger, deadlines.drain) => match cut {
             0 => tracing::info!("drained"),
             cut => tracing::warn!(cut, "drain deadline passed, connections cut"),
         },
-        () = ends.next() => {
+        _ = ends.next() => {
             tracing::warn!("not drained");
             return Ok(());
         }
@@ -163,7 +176,7 @@ async fn serve<S: Configured, D: Door>(house: House<S, D>) -> Result<(), String>
         sent = tracer.flush(FLUSH) => if !sent {
             tracing::warn!("the last telemetry was not sent: the collector is too slow");
         },
-        () = ends.next() => {}
+        _ = ends.next() => {}
     }
     Ok(())
 }
@@ -231,17 +244,19 @@ fn fail(why: impl Display) -> ExitCode {
 
 impl Open {
     /// Drains, operators last; says how many of the agents' connections were cut.
-    pub async fn close(self, deadline: std::time::Duration) -> usize {
+    pub async fn close(self, linger: Duration, deadline: Duration) -> usize {
+        self.drain.linger(linger).await;
         let cut = self.drain.finish(deadline).await;
         if !self.leases.close().await {
             tracing::error!("not every lease is revoked: the next start goes on with it");
         }
         // Operators may still look while agents finish, not longer.
-        self.admin_drain
-            .finish(std::time::Duration::from_millis(100))
-            .await;
+        self.admin_drain.finish(Duration::from_millis(100)).await;
         if let Err(why) = self.tasks.table.settled().await {
-            tracing::error!("not every task is on disk: {why}");
+            tracing::error!("not every task is kept: {why}");
+        }
+        if let Some(fleet) = self.tasks.fleet() {
+            fleet.leave().await;
         }
         if let Err(why) = self.limits.settled().await {
             tracing::error!("not all that was spent is on disk: {why}");
@@ -292,10 +307,10 @@ impl Ends {
         ))
     }
 
-    async fn next(&mut self) {
+    async fn next(&mut self) -> End {
         tokio::select! {
-            _ = self.0.recv() => {}
-            _ = self.1.recv() => {}
+            _ = self.0.recv() => End::Terminate,
+            _ = self.1.recv() => End::Interrupt,
         }
     }
 }
@@ -325,9 +340,13 @@ impl<S: Configured> Board for Office<S> {
 
     fn readiness(&self) -> Readiness {
         let mut readiness = self.live.look().readiness();
-        if self.drain.begun().is_cancelled() {
+        if self.drain.leaving().is_cancelled() {
             readiness.ready = false;
             readiness.unready.push("draining".to_owned());
+        }
+        if let Some(why) = self.tasks.fleet().and_then(|fleet| fleet.unready()) {
+            readiness.ready = false;
+            readiness.unready.push(why.to_owned());
         }
         match self.leases.untried() {
             0 => {}

@@ -74,6 +74,13 @@ const BOUNDS: &[Key] = &[
     )
     .default("16"),
     Key::new("connections", COUNT, "Open client connections.").default("10000"),
+    Key::new("calls", COUNT, "Calls without an answer yet.").default("10000"),
+    Key::new(
+        "lag",
+        DURATION_KEY,
+        "How late the gateway may get to what is ready, again and again, before it refuses calls.",
+    )
+    .default("\"20ms\""),
     Key::new("streams", COUNT, "Open streams.").default("10000"),
     Key::new(
         "tasks",
@@ -100,9 +107,15 @@ const DEADLINES: &[Key] = &[
     .default("\"10m\""),
     Key::new("stream", DURATION_KEY, "One GET or listen stream.").default("\"24h\""),
     Key::new(
+        "linger",
+        DURATION_KEY,
+        "After SIGTERM: still served, while balancers go elsewhere.",
+    )
+    .default("\"5s\""),
+    Key::new(
         "drain",
         DURATION_KEY,
-        "What is open when the gateway stops.",
+        "After that: what is open is finished.",
     )
     .default("\"30s\""),
     Key::new(

@@ -154,6 +154,10 @@ pub struct Bounds {
     pub batch: usize,
     /// Open client connections.
     pub connections: usize,
+    /// Calls without an answer yet.
+    pub calls: usize,
+    /// How late the gateway may get to what is ready, before it refuses calls.
+    pub lag: Duration,
     /// Open streams (GET, SSE answers).
     pub streams: usize,
     /// Open tasks; beyond it the longest idle ones end early.
@@ -173,7 +177,9 @@ pub struct Deadlines {
     pub call: Duration,
     /// One GET or listen stream.
     pub stream: Duration,
-    /// Shutdown.
+    /// Shutdown: until the drain begins.
+    pub linger: Duration,
+    /// Shutdown: the drain.
     pub drain: Duration,
     /// One task, from its opening or its principal's newest proof.
     pub task: Duration,
@@ -258,6 +264,7 @@ impl Default for Deadlines {
             connect: Duration::from_secs(5),
             call: Duration::from_secs(10 * 60),
             stream: Duration::from_secs(24 * 60 * 60),
+            linger: Duration::from_secs(5),
             drain: Duration::from_secs(30),
             task: Duration::from_secs(60 * 60),
             idle: Duration::from_secs(5 * 60),

@@ -67,7 +67,7 @@ pub(crate) async fn run(folder: &Path) -> Result<String, String> {
     session(&clerk, "ledger", true).await?;
     errand(&planner).await?;
     shelf.abort();
-    serving.close(Duration::from_secs(1)).await;
+    serving.close(Duration::ZERO, Duration::from_secs(1)).await;
     let sights: Sights = drain(&mut sights).into_iter().collect();
     let page = Page::draw(&drain(&mut spans), &sights);
     told(port, &page, proven(&records, &keys)?)

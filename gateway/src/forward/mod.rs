@@ -135,7 +135,10 @@ impl Forward {
     ) -> Result<Forwarded, Refusal> {
         let id = recorded.call();
         let (admitted, attached) = recorded.into_credentialed().into_parts();
-        let call = Call::new((id, outgoing), admitted, attached, &self.shared);
+        let mut call = Call::new((id, outgoing), admitted, attached, &self.shared);
+        if let Some(carrying) = &mut call.carrying {
+            self.shared.tasks.spread(carrying, seconds()).await;
+        }
         let exchange = request::exchange(&call);
         if call.attached.is_some() {
             Step::Used.done();

@@ -1,4 +1,4 @@
-//! Stopping without dropping anything: who is still open, and the two moments of a shutdown.
+//! Stopping without dropping anything: who is still open, and the three moments of a shutdown.
 
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use tokio_util::task::TaskTracker;
 /// Shared by everything that has to end. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Drain {
+    leaving: CancellationToken,
     begun: CancellationToken,
     cut: CancellationToken,
     open: TaskTracker,
@@ -16,7 +17,13 @@ pub struct Drain {
 // === impl Drain ===
 
 impl Drain {
-    /// Fires when the drain begins: no new connections, no new requests, streams end properly.
+    /// Fires first, when the gateway is told to stop: it is not ready any more and says in every answer that its
+    /// connection will not be kept, but whoever comes is served.
+    pub fn leaving(&self) -> &CancellationToken {
+        &self.leaving
+    }
+
+    /// Fires when the drain begins: no new connections, connections at rest are closed, streams end properly.
     pub fn begun(&self) -> &CancellationToken {
         &self.begun
     }
@@ -31,8 +38,16 @@ impl Drain {
         &self.open
     }
 
+    /// Says that the gateway is leaving, and stays so long: a balancer that looks, or meets one of the answers, goes
+    /// elsewhere before anything is closed on it.
+    pub async fn linger(&self, time: Duration) {
+        self.leaving.cancel();
+        tokio::time::sleep(time).await;
+    }
+
     /// Begins and waits; says how many were cut at the deadline.
     pub async fn finish(&self, deadline: Duration) -> usize {
+        self.leaving.cancel();
         self.begun.cancel();
         self.open.close();
         if tokio::time::timeout(deadline, self.open.wait())
@@ -70,5 +85,16 @@ mod tests {
         let before = tokio::time::Instant::now();
         assert_eq!(Drain::default().finish(Duration::from_secs(30)).await, 0);
         assert_eq!(before.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_lingers_has_not_begun() {
+        let drain = Drain::default();
+        let lingering = drain.clone();
+        let lingering = tokio::spawn(async move { lingering.linger(Duration::from_secs(5)).await });
+        drain.leaving().cancelled().await;
+        assert!(!drain.begun().is_cancelled() && !lingering.is_finished());
+        lingering.await.unwrap();
+        assert!(!drain.begun().is_cancelled());
     }
 }

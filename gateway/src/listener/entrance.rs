@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE};
+use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 
 use super::edge::{Edge, Invited};
 use super::http::Handler;
+use super::pressure::Pressure;
 use super::route::{Route, route};
 use super::{Door, Visit, cors};
 use crate::pipeline::inbound::{Inbound, Peer};
@@ -21,6 +22,7 @@ use crate::telemetry::metrics::Shut;
 pub(crate) struct Entrance<D> {
     pub(crate) door: Arc<D>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) pressure: Arc<Pressure>,
 }
 
 /// The listener's own words, or the door's.
@@ -88,6 +90,9 @@ impl<D: Door> Handler for Entrance<D> {
         peer: Peer,
     ) -> Response<Self::Body> {
         let edge = self.door.edge();
+        let Some(_open) = self.pressure.enter(request.method(), &edge.bounds) else {
+            return self.shut(Shut::Overload);
+        };
         let (head, body) = request.into_parts();
         let invited = match edge.admit(&head) {
             Ok(invited) => invited,
@@ -113,13 +118,18 @@ pub(crate) fn refusal(why: Shut) -> Response<Full<Bytes>> {
             "this method is not for this path\n",
         ),
         Shut::Full => (StatusCode::SERVICE_UNAVAILABLE, "too many connections\n"),
+        Shut::Overload => (StatusCode::SERVICE_UNAVAILABLE, "too many calls\n"),
         Shut::Framing | Shut::Slow | Shut::Tls => (StatusCode::BAD_REQUEST, "bad request\n"),
     };
     let mut answer = plain(status, text);
-    if why == Shut::Method {
-        answer
-            .headers_mut()
-            .insert(ALLOW, HeaderValue::from_static("GET, POST, DELETE"));
+    let more = match why {
+        Shut::Method => Some((ALLOW, "GET, POST, DELETE")),
+        Shut::Full | Shut::Overload => Some((RETRY_AFTER, "1")),
+        _ => None,
+    };
+    if let Some((name, value)) = more {
+        let value = HeaderValue::from_static(value);
+        answer.headers_mut().insert(name, value);
     }
     answer
 }

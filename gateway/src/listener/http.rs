@@ -4,11 +4,11 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request, Response, Version};
+use http::header::CONNECTION;
+use http::{HeaderValue, Method, Request, Response, Version};
 use http_body::Body;
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
@@ -16,6 +16,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::sync::CancellationToken;
 
 use super::drain::Drain;
 use super::edge::Edge;
@@ -96,27 +97,25 @@ impl<H: Handler> Connection<H> {
         let io = Socket::new(io, self.metrics.clone());
         let drain = self.drain.clone();
         let patience = self.patience;
-        let asked = Arc::new(AtomicBool::new(false));
+        let asked = CancellationToken::new();
         let asking = asked.clone();
         let service = service_fn(move |request| {
-            asking.store(true, Ordering::Relaxed);
+            asking.cancel();
             self.answer(request)
         });
         let mut conn = pin!(h2_builder().serve_connection(TokioIo::new(io), service));
+        // Who has just come is not told to go before it has asked: it would have come for nothing.
         tokio::select! {
             biased;
             _ended = conn.as_mut() => return,
-            () = drain.begun().cancelled() => conn.as_mut().graceful_shutdown(),
-            () = tokio::time::sleep(patience), if !asked.load(Ordering::Relaxed) => {
-                if !asked.load(Ordering::Relaxed) {
-                    return;
-                }
-                tokio::select! {
-                    biased;
-                    _ended = conn.as_mut() => return,
-                    () = drain.begun().cancelled() => conn.as_mut().graceful_shutdown(),
-                }
-            }
+            () = asked.cancelled() => {}
+            () = drain.begun().cancelled() => {}
+            () = tokio::time::sleep(patience) => return,
+        }
+        tokio::select! {
+            biased;
+            _ended = conn.as_mut() => return,
+            () = drain.leaving().cancelled() => conn.as_mut().graceful_shutdown(),
         }
         tokio::select! {
             _ended = conn => {}
@@ -144,7 +143,17 @@ impl<H: Handler> Connection<H> {
         }
         let handler = self.handler.clone();
         let peer = self.peer.clone();
-        Box::pin(async move { Ok(handler.handle(request, peer).await.map(Either::Right)) })
+        let drain = self.drain.clone();
+        let is_kept = request.version() != Version::HTTP_2;
+        Box::pin(async move {
+            let mut answer = handler.handle(request, peer).await;
+            // Whoever keeps this connection sends its next request elsewhere. HTTP/2 has a frame for that.
+            if is_kept && drain.leaving().is_cancelled() {
+                let close = HeaderValue::from_static("close");
+                answer.headers_mut().insert(CONNECTION, close);
+            }
+            Ok(answer.map(Either::Right))
+        })
     }
 }
 

@@ -10,6 +10,7 @@ pub mod edge;
 mod entrance;
 mod http;
 pub mod prefilter;
+mod pressure;
 mod route;
 mod socket;
 mod tls;
@@ -37,6 +38,7 @@ pub use route::{Document, Place};
 pub(crate) use self::entrance::{plain, refusal};
 use self::http::Connection;
 pub(crate) use self::http::Handler;
+use self::pressure::Pressure;
 use crate::identity::Shown;
 use crate::pipeline::inbound::{Inbound, Peer};
 use crate::telemetry::Metrics;
@@ -88,6 +90,8 @@ struct House<H> {
 
 /// Connections the system may keep waiting.
 const BACKLOG: i32 = 4096;
+/// How long handshakes that have begun may take once nobody more is let in.
+const SETTLE: Duration = Duration::from_millis(50);
 
 // === impl Listener ===
 
@@ -115,10 +119,13 @@ impl Listener {
 
     /// Serves agents until the drain begins; open connections go on under `drain`.
     pub async fn serve<D: Door>(self, door: Arc<D>, metrics: Arc<Metrics>, drain: Drain) {
+        let pressure = Arc::new(Pressure::new(metrics.clone()));
         let entrance = entrance::Entrance {
-            door,
+            door: door.clone(),
             metrics: metrics.clone(),
+            pressure: pressure.clone(),
         };
+        tokio::spawn(pressure.watch(move || door.edge().bounds.lag, drain.clone()));
         self.accept(Arc::new(entrance), metrics, drain).await;
     }
 
@@ -137,7 +144,8 @@ impl Listener {
         });
         let mut loops = tokio::task::JoinSet::new();
         for socket in self.sockets {
-            loops.spawn(house.clone().accept(socket));
+            let open = house.drain.open().clone();
+            loops.spawn(open.track_future(house.clone().accept(socket)));
         }
         while loops.join_next().await.is_some() {}
     }
@@ -150,7 +158,7 @@ impl<H: Handler> House<H> {
         loop {
             let accepted = tokio::select! {
                 biased;
-                () = self.drain.begun().cancelled() => return,
+                () = self.drain.begun().cancelled() => break,
                 accepted = socket.accept() => accepted,
             };
             match accepted {
@@ -161,6 +169,17 @@ impl<H: Handler> House<H> {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
             }
+        }
+        self.close(socket).await;
+    }
+
+    /// Closing a socket resets everybody whom the system has let in and nobody has accepted. So first nobody more is
+    /// let in, then those are served.
+    async fn close(self: Arc<Self>, socket: TcpListener) {
+        lock(&socket);
+        let end = tokio::time::Instant::now() + SETTLE;
+        while let Ok(Ok((stream, address))) = tokio::time::timeout_at(end, socket.accept()).await {
+            self.clone().admit(stream, address);
         }
     }
 
@@ -246,6 +265,27 @@ fn bind_one(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into())
 }
+
+/// Lets the system drop what opens a connection; who tries again meets a closed port. Where that cannot be had, whoever
+/// comes in the very moment of closing is reset.
+#[cfg(target_os = "linux")]
+fn lock(socket: &TcpListener) {
+    use socket2::SockFilter;
+    // Classic BPF over the TCP header: of its flags SYN alone of SYN and ACK.
+    let filter = [
+        SockFilter::new(0x30, 0, 0, 13),     // load the byte of flags
+        SockFilter::new(0x54, 0, 0, 0x12),   // and SYN | ACK
+        SockFilter::new(0x15, 0, 1, 0x02),   // is it SYN?
+        SockFilter::new(0x06, 0, 0, 0),      // then drop
+        SockFilter::new(0x06, 0, 0, 0xffff), // else take all of it
+    ];
+    if let Err(why) = socket2::SockRef::from(socket).attach_filter(&filter) {
+        tracing::debug!("new connections are let in until the port is closed: {why}");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn lock(_socket: &TcpListener) {}
 
 /// Says so without waiting: over the cap nothing may cost anything.
 fn say_full(stream: TcpStream) {

@@ -37,6 +37,8 @@ pub enum Refusal {
     TasksFull,
     /// What must outlive the process cannot be written.
     Unkept,
+    /// What several gateways share cannot be asked for, or is not what one of them has put there.
+    Unshared(&'static str),
     /// The task of the call ended while it ran.
     TaskOver(&'static str),
     /// No such server, or nothing on it that this agent may reach.
@@ -175,6 +177,7 @@ impl Refusal {
                 Refused::Chain
             }
             Self::TaskUnknown | Self::TaskOver(_) | Self::Unkept => Refused::Task,
+            Self::Unshared(_) => Refused::Store,
             Self::ServerUnknown => Refused::NotFound,
             Self::SessionUnknown | Self::HandleUnknown(_) => Refused::Handle,
             Self::Malformed(_)
@@ -237,7 +240,10 @@ impl Refusal {
     pub fn reason(&self) -> String {
         match self {
             Self::Unproven(why, _) | Self::AgentUnavailable(why) => why.clone().into_owned(),
-            Self::Invalid(why) | Self::ChainUnknown(why) | Self::TaskOver(why) => (*why).to_owned(),
+            Self::Invalid(why)
+            | Self::ChainUnknown(why)
+            | Self::TaskOver(why)
+            | Self::Unshared(why) => (*why).to_owned(),
             Self::ChainMissing => "the agent may act only within a chain, and no hop token came".to_owned(),
             Self::ChainTooDeep { most } => {
                 format!("an envelope of the chain allows at most {most} agents in it")

@@ -61,6 +61,7 @@ pub(crate) fn refuse(refusal: &Refusal, asker: &Asker) -> Response<Body> {
         | Refusal::TasksFull
         | Refusal::Uncounted(_)
         | Refusal::Draining
+        | Refusal::Unshared(_)
         | Refusal::Flooding
         | Refusal::Uncredentialed { passing: true, .. }
         | Refusal::Unrecorded => {
@@ -107,7 +108,7 @@ fn show(refusal: &Refusal, asker: &Asker) -> Shown {
         Refusal::ScopesMissing { .. } => at(StatusCode::FORBIDDEN, "Insufficient scope"),
         Refusal::ChainUnknown(_) => at(StatusCode::NOT_FOUND, "Chain not found"),
         Refusal::TaskUnknown => at(StatusCode::NOT_FOUND, "Task not found"),
-        Refusal::Unkept | Refusal::Unrecorded | Refusal::Uncounted(_) => {
+        Refusal::Unkept | Refusal::Unshared(_) | Refusal::Unrecorded | Refusal::Uncounted(_) => {
             own(UNAVAILABLE, "Not available")
         }
         Refusal::TaskOver(_) => at(StatusCode::GONE, "The task has ended"),

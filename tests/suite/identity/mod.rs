@@ -169,7 +169,7 @@ pub(crate) async fn visit(agent: &Agent, verb: &str, path: &str, body: &str) -> 
 }
 
 /// The agent's own open tasks.
-async fn tasks(agent: &Agent) -> Vec<Value> {
+pub(crate) async fn tasks(agent: &Agent) -> Vec<Value> {
     let list = visit(agent, "GET", "/tasks", "").await;
     assert_eq!(list.status(), 200, "{list:?}");
     list.json()["tasks"].as_array().unwrap().clone()
@@ -272,7 +272,7 @@ pub(crate) async fn open_task(agent: &Agent, wish: &str) -> Value {
 }
 
 /// Waits until a task has ended, and gives the cause.
-async fn ended(agent: &Agent, id: &str) -> String {
+pub(crate) async fn ended(agent: &Agent, id: &str) -> String {
     let end = tokio::time::Instant::now() + tests::PATIENCE;
     loop {
         let view = visit(agent, "GET", &format!("/tasks/{id}"), "")
@@ -287,7 +287,7 @@ async fn ended(agent: &Agent, id: &str) -> String {
 }
 
 /// Ends a stream's reading at the event that took the answer's place, and asserts that nothing follows.
-async fn last_error(answer: &mut Answer) -> i64 {
+pub(crate) async fn last_error(answer: &mut Answer) -> i64 {
     let message = answer.message().await;
     assert!(answer.event().await.is_none());
     let code = message["error"]["code"].as_i64();

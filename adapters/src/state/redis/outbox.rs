@@ -68,12 +68,12 @@ pub(super) async fn empty(shared: Arc<Shared>) {
 
 impl Shared {
     async fn tell(&self, link: &Arc<Link>, mut lot: Waiting) {
-        let of_this = |(over, _): &(u64, Take)| *over == link.standing.link;
-        lot.given.retain(of_this);
+        let later = lot.only(link.standing.link);
         let told = self.tell_all(link, &mut lot).await;
         if told.is_err() {
             self.outbox.put_back(lot);
         }
+        self.outbox.put_back(later);
     }
 
     /// Empties the lot as far as it gets.
@@ -222,6 +222,9 @@ impl Outbox {
 
     /// What may not have been told: told twice, it is spent twice rather than never.
     fn put_back(&self, lot: Waiting) {
+        if lot.is_empty() {
+            return;
+        }
         let mut waiting = locked(&self.waiting);
         let mut lost = 0;
         for (key, (amount, life)) in lot.spent {
@@ -233,6 +236,7 @@ impl Outbox {
             lost += usize::from(!waiting.see(&again));
         }
         waiting.ended.extend(lot.ended);
+        waiting.given.extend(lot.given);
         let room = MOST.saturating_sub(waiting.removed.len());
         lost += lot.removed.len().saturating_sub(room);
         waiting.removed.extend(lot.removed.into_iter().take(room));
@@ -258,6 +262,18 @@ impl Waiting {
             && self.spent.is_empty()
             && self.removed.is_empty()
             && self.seen.is_empty()
+    }
+
+    /// Leaves what may be given back over this link, and hands out what waits for a newer one. What was taken over an older one
+    /// is already missing from the numbers that this one began with.
+    fn only(&mut self, link: u64) -> Self {
+        self.given.retain(|(over, _)| *over >= link);
+        let now = |(over, _): &mut (u64, Take)| *over == link;
+        let now = self.given.extract_if(.., now).collect();
+        Self {
+            given: std::mem::replace(&mut self.given, now),
+            ..Self::default()
+        }
     }
 
     fn spend(&mut self, one: &Spent) -> bool {
@@ -288,5 +304,62 @@ impl Waiting {
             None => return false,
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::limit::Bound;
+
+    fn slot(name: &[u8]) -> Take {
+        Take {
+            key: Key::of([name]),
+            bound: Bound::Slots { most: 1 },
+        }
+    }
+
+    #[test]
+    fn what_is_given_back_goes_over_its_own_link() {
+        let outbox = Outbox::default();
+        for link in [1, 2, 3, 2] {
+            outbox.give(link, &[slot(b"a")]);
+        }
+        let mut lot = outbox.lot();
+        let later = lot.only(2);
+        assert_eq!(lot.given.len(), 2);
+        assert_eq!(later.given, [(3, slot(b"a"))]);
+        outbox.put_back(later);
+        assert_eq!(outbox.lot().given.len(), 1);
+    }
+
+    #[test]
+    fn every_part_has_a_bound_and_what_it_takes_to_be_over_it_is_counted() {
+        let outbox = Outbox::default();
+        let key = |number: usize| Key::of([&number.to_be_bytes()[..]]);
+        let life = Duration::from_secs(1);
+        let spent = (0..MOST + 3).map(|number| Spent {
+            key: key(number),
+            amount: 1,
+            life,
+        });
+        outbox.spend(&spent.collect::<Vec<_>>());
+        assert_eq!(outbox.untold(), 3);
+        outbox.spend(&[Spent {
+            key: key(0),
+            amount: 1,
+            life,
+        }]);
+        assert_eq!(outbox.untold(), 3, "what is known has room");
+        let mut seen = 0;
+        loop {
+            let lot = outbox.lot();
+            if lot.is_empty() {
+                break;
+            }
+            assert!(lot.spent.len() <= LOT);
+            seen += lot.spent.values().map(|(amount, _)| amount).sum::<u64>();
+        }
+        assert_eq!(seen, MOST as u64 + 1);
     }
 }

@@ -1,6 +1,6 @@
 //! The pulse of a replica: it lives, it knows the news, and what its configuration has withdrawn all learn.
 
-use super::script::{self, PULSE, SAY, natural, odd};
+use super::script::{self, LEAVE, PULSE, SAY, natural, odd};
 use super::{Down, Redis, locked};
 use redis::Value;
 use std::collections::BTreeSet;
@@ -111,6 +111,22 @@ impl Redis {
     /// How many replicas lived at the last pulse, this one among them.
     pub fn replicas(&self) -> u32 {
         locked(&self.shared.pulsed).replicas.max(1)
+    }
+
+    /// Says that this replica lives no longer: nobody waits until it is taken for dead.
+    ///
+    /// # Errors
+    ///
+    /// The store does not answer.
+    pub async fn leave(&self) -> Result<(), Down> {
+        let asked = self.shared.ask(&LEAVE, |standing, command| {
+            standing.keys(command, 2);
+            command
+                .arg(standing.key(b'a', b"living"))
+                .arg(standing.key(b'w', b"withdrawn"));
+            standing.proof(command);
+        });
+        asked.await.map(drop)
     }
 
     /// Tells all replicas a message.

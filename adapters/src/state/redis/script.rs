@@ -32,6 +32,7 @@ script!(REFRESH: "guard", "task", "refresh");
 script!(END_TASK: "guard", "task", "end_task");
 script!(SAY: "guard", "task", "say");
 script!(PULSE: "guard", "pulse");
+script!(LEAVE: "guard", "leave");
 
 // === impl Script ===
 

@@ -55,6 +55,11 @@ pub(super) fn bounds(table: Option<&Table>) -> Bounds {
             _ => otherwise,
         }
     };
+    let duration = |key: &str, otherwise| {
+        table
+            .and_then(|table| form::duration(table.text(key)?))
+            .unwrap_or(otherwise)
+    };
     Bounds {
         body: size("body", 1 << 20),
         answer: size("answer", 16 << 20),
@@ -63,6 +68,8 @@ pub(super) fn bounds(table: Option<&Table>) -> Bounds {
         members: count("members", 10_000),
         batch: count("batch", 16),
         connections: count("connections", 10_000),
+        calls: count("calls", 10_000),
+        lag: duration("lag", Duration::from_millis(20)),
         streams: count("streams", 10_000),
         tasks: count("tasks", 100_000),
     }
@@ -80,6 +87,7 @@ pub(super) fn deadlines(table: Option<&Table>, otherwise: &Deadlines) -> Deadlin
         connect: duration("connect", otherwise.connect),
         call: duration("call", otherwise.call),
         stream: duration("stream", otherwise.stream),
+        linger: duration("linger", otherwise.linger),
         drain: duration("drain", otherwise.drain),
         task: duration("task", otherwise.task),
         idle: duration("idle", otherwise.idle),

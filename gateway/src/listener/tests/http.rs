@@ -3,6 +3,7 @@
 use super::super::entrance::Entrance;
 use super::super::prefilter::Reason;
 use super::super::prefilter::tests::{cases, feed, heads};
+use super::super::pressure::Pressure;
 use super::*;
 use crate::telemetry::metrics::Shut;
 
@@ -316,6 +317,7 @@ async fn a_connection_at_rest_is_small() {
     let entrance = Entrance {
         door: house.door.clone(),
         metrics: house.metrics.clone(),
+        pressure: Arc::new(Pressure::new(house.metrics.clone())),
     };
     let resting = Arc::new(super::super::House {
         handler: Arc::new(entrance),
@@ -327,4 +329,41 @@ async fn a_connection_at_rest_is_small() {
     let connection = resting.plain(stream, house.address, Arc::new(()));
     let size = size_of_val(&connection);
     assert!(size <= 2048, "{size}");
+}
+
+#[tokio::test]
+async fn what_is_too_much_is_refused_at_once() {
+    let mut edge = bare();
+    edge.bounds.calls = 128;
+    let house = open(edge);
+    let late = format!("GET /servers/late/mcp HTTP/1.1\r\n{HOST}\r\n");
+    let mut open = Vec::new();
+    for _ in 0..128 {
+        let mut stream = house.connect().await;
+        stream.write_all(late.as_bytes()).await.unwrap();
+        open.push(stream);
+    }
+    soon("all are open", || house.metrics.open.value() == 128).await;
+    let body = "POST /servers/a/mcp HTTP/1.1\r\nContent-Length: 2\r\n";
+    let mut kept = house.connect().await;
+    for _ in 0..3 {
+        kept.write_all(format!("{body}{HOST}\r\n{{}}").as_bytes())
+            .await
+            .unwrap();
+        let answer = read_until(&mut kept, "too many calls\n").await;
+        assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+        assert!(answer.contains("retry-after: 1\r\n"), "{answer}");
+    }
+    assert_eq!(house.metrics.shut.total(Shut::Overload), 3);
+    let ended = house.ask("DELETE", "/servers/a/mcp", HOST).await;
+    assert!(ended.starts_with("HTTP/1.1 200"), "{ended}");
+    house.door.go.cancel();
+    for stream in &mut open {
+        read_until(stream, "tls=false ").await;
+    }
+    soon("all are answered", || house.metrics.open.value() == 0).await;
+    kept.write_all(format!("{body}{HOST}\r\n{{}}").as_bytes())
+        .await
+        .unwrap();
+    read_until(&mut kept, "tls=false {}").await;
 }

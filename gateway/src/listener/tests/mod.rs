@@ -26,13 +26,14 @@ use crate::pipeline::inbound::Inbound;
 use crate::telemetry::Metrics;
 
 /// Says what it saw; the server named `stream` answers with a stream that ends when the drain begins,
-/// `stuck` with one that never does, `slow` after a second.
+/// `stuck` with one that never does, `slow` after a second, `late` when it is told to.
 #[derive(Debug)]
 struct Mirror {
     edge: Edge,
     calls: AtomicUsize,
     streams: Arc<AtomicUsize>,
     ending: CancellationToken,
+    go: CancellationToken,
 }
 
 /// What a mirror answers.
@@ -113,6 +114,7 @@ impl Door for Mirror {
         match &*inbound.server {
             "stream" => return Response::new(self.stream(self.ending.clone())),
             "stuck" => return Response::new(self.stream(CancellationToken::new())),
+            "late" => self.go.cancelled().await,
             "slow" => tokio::time::sleep(Duration::from_secs(1)).await,
             _ => {}
         }
@@ -155,6 +157,7 @@ fn open_at(edge: Edge, address: &str) -> House {
         calls: AtomicUsize::new(0),
         streams: Arc::default(),
         ending: drain.begun().clone(),
+        go: CancellationToken::new(),
     });
     let metrics = Arc::new(Metrics::default());
     let listener = Listener::bind(&[address.parse().unwrap()]).unwrap();

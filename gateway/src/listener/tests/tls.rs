@@ -201,3 +201,38 @@ fn broken_files_are_named() {
     };
     assert!(server_config(&other).unwrap_err().contains("`tls`"));
 }
+
+/// HTTP/2 has a frame that says it: what was asked before is answered, and whoever just came may ask.
+#[tokio::test]
+async fn http2_is_told_to_go_while_the_gateway_lingers() {
+    let files = files("leaving");
+    let house = open_tls(&files);
+    let ask = async |server: &str| {
+        let stream = connect(&house, &files, &["h2"]).await.unwrap();
+        let io = TokioIo::new(stream);
+        let (mut sender, conn) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io)
+            .await
+            .unwrap();
+        let conn = tokio::spawn(conn);
+        let request = Request::builder()
+            .uri(format!("https://localhost/servers/{server}/mcp"))
+            .body(Full::<Bytes>::default())
+            .unwrap();
+        let answer = tokio::spawn(sender.send_request(request));
+        (answer, conn, sender)
+    };
+    let (before, gone, _kept) = ask("slow").await;
+    let drain = house.drain.clone();
+    let lingering = tokio::spawn(async move {
+        // The first request is on its way.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        drain.linger(Duration::from_secs(20)).await;
+    });
+    assert_eq!(before.await.unwrap().unwrap().status(), 200);
+    gone.await.unwrap().unwrap();
+    let (meanwhile, gone, _kept) = ask("a").await;
+    assert_eq!(meanwhile.await.unwrap().unwrap().status(), 200);
+    gone.await.unwrap().unwrap();
+    assert!(!house.drain.begun().is_cancelled());
+    lingering.abort();
+}

@@ -80,6 +80,8 @@ labels! {
     Audit = "audit",
     /// No credential was to be had.
     Credential = "credential",
+    /// What several gateways share could not be asked for.
+    Store = "store",
     /// The server could not be reached, or gave no answer.
     Upstream = "upstream",
 }
@@ -140,6 +142,8 @@ labels! {
     Method = "method",
     /// Too many connections.
     Full = "full",
+    /// More calls than the gateway can do.
+    Overload = "overload",
     /// The TLS handshake failed.
     Tls = "tls",
 }

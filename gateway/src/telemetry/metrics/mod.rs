@@ -5,8 +5,10 @@
 
 mod cell;
 mod duration;
+mod fleet;
 mod label;
 mod lease;
+mod level;
 mod limit;
 mod name;
 pub(super) mod otlp;
@@ -19,6 +21,7 @@ mod text;
 
 pub use cell::{Count, Each, Family, Gauge, Held};
 pub use duration::{Durations, Operation, Subject, Subjects, Target};
+pub use fleet::Fleet;
 pub use label::{
     Admission, Decided, Label, LimitOf, Log, Lost, Outcome, Refused, Reload, Returned, Shut, Way,
     Would,
@@ -58,6 +61,10 @@ pub struct Metrics {
     pub bytes: Family<Way>,
     /// Open client connections.
     pub connections: Gauge,
+    /// Calls without an answer yet.
+    pub open: Gauge,
+    /// How late the gateway gets to what is ready, in milliseconds; 0 while it has little to do.
+    pub lag: Gauge,
     /// Open streams.
     pub streams: Gauge,
     /// Open tasks.
@@ -78,6 +85,8 @@ pub struct Metrics {
     pub leases: Leases,
     /// Calls held against limits.
     pub limits: Limits,
+    /// The gateways it shares its state with.
+    pub fleet: Fleet,
     /// Records of audit.
     pub audit: Audit,
     /// Spans and log lines on their way to a collector.
@@ -133,6 +142,8 @@ impl Default for Metrics {
             reloads: Family::default(),
             bytes: Family::default(),
             connections: Gauge::default(),
+            open: Gauge::default(),
+            lag: Gauge::default(),
             streams: Gauge::default(),
             tasks: Gauge::default(),
             loaded_at: Gauge::default(),
@@ -143,6 +154,7 @@ impl Default for Metrics {
             servers: Servers::default(),
             leases: Leases::default(),
             limits: Limits::default(),
+            fleet: Fleet::default(),
             audit: Audit::default(),
             exported: Exported::default(),
         }
@@ -166,8 +178,6 @@ impl Metrics {
     #[must_use]
     pub fn read(&self) -> Vec<Reading> {
         let counter = |name, help, points| Reading::new(name, COUNTER, help, points);
-        let gauge = |name, help, points| Reading::new(name, GAUGE, help, points);
-        let level = |gauge: &Gauge| Point::alone(Value::Whole(gauge.value()));
         let mut all = vec![
             counter(
                 "hopgate.calls",
@@ -205,23 +215,14 @@ impl Metrics {
                 "Bytes on clients' connections.",
                 self.bytes.read(),
             ),
-            gauge(
-                "hopgate.connections",
-                "Open client connections.",
-                level(&self.connections),
-            ),
-            gauge("hopgate.streams", "Open streams.", level(&self.streams)),
-            gauge(
-                "hopgate.tasks",
-                "Open tasks, as last counted.",
-                level(&self.tasks),
-            ),
         ];
+        all.extend(self.levels());
         all.extend(self.snapshot());
         all.extend(self.durations());
         all.extend(self.servers.read());
         all.extend(self.leases.read());
         all.extend(self.limits.read());
+        all.extend(self.fleet.read());
         all.extend(self.audit.read());
         all.extend(self.exported.read());
         all.extend(process::read());
