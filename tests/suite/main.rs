@@ -16,6 +16,7 @@ mod headers;
 mod identity;
 mod limits;
 mod mrtr;
+mod overload;
 mod policy;
 mod policy_cli;
 mod records_cli;
