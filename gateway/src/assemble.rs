@@ -2,6 +2,7 @@
 
 mod credentials;
 mod records;
+mod state;
 
 use crate::audit::{Change, Ledger, event};
 use crate::cli::serve::House;
@@ -22,6 +23,7 @@ use crate::task::{Table, Tasks};
 use crate::telemetry::metrics::Servers;
 use crate::telemetry::{Metrics, Outlets, Tracer};
 use adapters::egress::{self, Identity};
+use adapters::state::limit::Memory;
 use adapters::state::{Durable, Entry};
 use adapters::upstream::Upstream;
 use adapters::upstream::http::HttpUpstream;
@@ -37,6 +39,8 @@ use tokio::time::{interval, timeout};
 
 /// How often tasks that are due are looked for.
 const SWEEP: Duration = Duration::from_secs(2);
+/// In how many of these rounds once limits are looked at for what has had its time.
+const LIMITS: u32 = 5;
 /// In how many of these rounds once sessions are looked at.
 const SESSIONS: u32 = 30;
 /// The epoch of the next snapshot.
@@ -62,8 +66,10 @@ pub fn house(
     let tracer = records::collectors(&config)
         .and_then(|made| Tracer::start(&config.telemetry, made, &metrics, outlets))?;
     let tracer = Arc::new(tracer);
-    let (kept, entries) = store(&config, "tasks.redb")?;
-    let table = Table::load(Some((Arc::new(kept), entries)), config.gateway.bounds.tasks);
+    let first = snapshot(config, None, &metrics.servers)?;
+    let store_of_all = state::shared(&first.config)?;
+    let kept = state::keeper(&first, store_of_all.as_ref())?;
+    let table = Table::load(kept, first.config.gateway.bounds.tasks);
     let leases = Arc::new(OnceLock::<Arc<Leases>>::new());
     let (ended, leased) = (Arc::clone(&tracer), Arc::clone(&leases));
     table.tell(move |task| {
@@ -73,7 +79,6 @@ pub fn house(
         }
     });
     let tasks = Arc::new(Tasks::new(table));
-    let first = snapshot(config, None, &metrics.servers)?;
     tasks.review(&first);
     let ledger = records::ledger(&first, (&metrics, &tracer))?;
     let ledger = Arc::new(ledger);
@@ -81,6 +86,7 @@ pub fn house(
     let own = || Leases::new(journal, Arc::clone(&ledger), Arc::clone(&metrics));
     let leases = Arc::clone(leases.get_or_init(|| Arc::new(own())));
     leases.recover(&left, &first);
+    let usage = Memory::new(Some(store(&first.config, "budgets.redb")?));
     let (file, counted) = (file.to_owned(), Arc::clone(&metrics));
     let live = Arc::new(Live::new(
         first,
@@ -95,13 +101,19 @@ pub fn house(
         live: Arc::clone(&live),
         tasks: Arc::clone(&tasks),
         mirrors: Arc::default(),
-        limits: Arc::new(Limits::new(Arc::clone(&metrics))),
+        limits: Arc::new(Limits::new(
+            usage,
+            store_of_all.clone(),
+            Arc::clone(&metrics),
+            drain.begun().clone(),
+        )),
         leases: Arc::clone(&leases),
         ledger: Arc::clone(&ledger),
         draining: drain.begun().clone(),
     };
     tokio::spawn(sweep(shared.clone(), Arc::clone(&metrics)));
-    tokio::spawn(tick(Arc::clone(&ledger)));
+    tokio::spawn(tick(Arc::clone(&ledger), Arc::clone(&shared.limits)));
+    tokio::spawn(crate::fleet::serve(shared.clone(), Arc::clone(&metrics)));
     let door = Arc::new(Pipeline::new(shared, Arc::clone(&tracer)));
     Ok(House {
         live,
@@ -149,12 +161,13 @@ fn following(
     }
 }
 
-/// What the records need once a second.
-async fn tick(ledger: Arc<Ledger>) {
+/// What the records and the limits need once a second.
+async fn tick(ledger: Arc<Ledger>, limits: Arc<Limits>) {
     let mut seconds = interval(Duration::from_secs(1));
     loop {
         seconds.tick().await;
         ledger.tick();
+        limits.tick();
     }
 }
 
@@ -170,11 +183,14 @@ async fn sweep(shared: Shared, metrics: Arc<Metrics>) {
     let mut rounds: u32 = 0;
     while timeout(SWEEP, shared.draining.cancelled()).await.is_err() {
         rounds = rounds.wrapping_add(1);
-        let tasks = shared.tasks.table.sweep(crate::identity::now());
+        let tasks = shared.tasks.sweep(crate::identity::now());
         metrics.tasks.set(i64::try_from(tasks).unwrap_or(i64::MAX));
         // A call that began under a former configuration may have minted under it since.
         shared.leases.review(&shared.live.look());
         shared.leases.sweep();
+        if rounds.is_multiple_of(LIMITS) {
+            shared.limits.sweep();
+        }
         if rounds.is_multiple_of(SESSIONS) {
             // An agent may expire without anything else changing.
             shared.tasks.review(&shared.live.look());

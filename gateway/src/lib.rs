@@ -1,6 +1,6 @@
 //! The gateway, room by room, in the order of a call's way: `listener` lets a request in, `pipeline` takes it through
 //! `identity`, `ask`, `task`, `authorize`, `limit`, `credentials`, `audit` and `forward`. `config` and `assemble` make
-//! the `snapshot` it runs under, `live` swaps it, `admin` and `telemetry` show what happens, `cli` starts it all.
+//! the `snapshot` it runs under, `live` swaps it, `fleet` keeps several gateways one, `admin` and `telemetry` show what happens, `cli` starts it all.
 
 pub mod admin;
 mod ask;
@@ -11,6 +11,7 @@ pub mod cli;
 pub mod config;
 mod credentials;
 mod demo;
+mod fleet;
 mod forward;
 mod identity;
 mod limit;

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use crate::decide::{Decision, Explanation, Reason, Silent, Told};
 use crate::diagnostic::{Report, Span};
 use crate::lease::NONE;
+use crate::limit::Measure;
 
 /// The decision and its reason, in one line without its end.
 pub fn decision(explanation: &Explanation<'_>) -> String {
@@ -43,6 +44,30 @@ pub fn lines(explanation: &Explanation<'_>, report: &Report) -> String {
         .partition(|told| told.silent.is_some());
     for told in speaking.into_iter().chain(silent) {
         line(told_of(told), told.span);
+    }
+    text
+}
+
+/// One line for each limit and budget a call is held against, and one for what it costs where that is said.
+pub fn measure(measure: &Measure) -> String {
+    let mut text = String::new();
+    for limit in measure.limits() {
+        let _ = writeln!(text, "limited to {limit}");
+    }
+    for (agent, budget) in measure.budgets() {
+        let parts = [("task", budget.task), ("day", budget.day)];
+        for (what, allowance) in parts.iter().filter(|(_, part)| !part.is_empty()) {
+            let _ = writeln!(
+                text,
+                "at most {allowance} in one {what}, by the envelope of `{agent}`"
+            );
+        }
+    }
+    match measure.cost() {
+        1 => {}
+        cost => {
+            let _ = writeln!(text, "it costs {cost}");
+        }
     }
     text
 }

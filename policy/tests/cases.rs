@@ -53,7 +53,9 @@ fn outcome(text: &str) -> String {
                 if let Some(message) = told(&explanation.decision) {
                     writeln!(page, "  the caller is told: {message}").unwrap();
                 }
-                for line in words::lines(&explanation, &report).lines() {
+                let measure = explanation.decision.measure().map(words::measure);
+                let lines = words::lines(&explanation, &report) + &measure.unwrap_or_default();
+                for line in lines.lines() {
                     writeln!(page, "    {line}").unwrap();
                 }
             }

@@ -116,6 +116,26 @@ async fn what_needs_a_restart_is_refused_whole() {
 }
 
 #[tokio::test]
+async fn where_state_is_kept_does_not_change_under_calls() {
+    let upstream = Upstream::saying("ok").await;
+    let setup = Setup::new(&upstream.url());
+    let gateway = Gateway::start(&setup).await;
+    let key = tests::gateway::run(&gateway.place.folder, &["key", "new"]).stdout;
+    std::fs::write(gateway.place.folder.join("seal.key"), key).unwrap();
+    let text = closed(&setup).text(&gateway.place);
+    let shared = "[gateway]\nstate = { redis = \"redis://127.0.0.1:1\" }\nkeys = [{ id = \"k1\", file = \"seal.key\" }]";
+    gateway.rewrite_text(&text.replacen("[gateway]", shared, 1));
+    let said = || {
+        let text = gateway.stderr().text();
+        text.lines()
+            .any(|line| line.contains("`state`") && line.contains("restart"))
+    };
+    eventually("state", said).await;
+    let agent = Agent::modern(&gateway);
+    assert_eq!(agent.call("echo", "{}").await.said(), "ok");
+}
+
+#[tokio::test]
 async fn included_files_are_watched() {
     let upstream = Upstream::saying("ok").await;
     let place = tests::setup::Place::free();

@@ -275,7 +275,7 @@ impl Place {
 ///
 /// Asking the system for a free one is not enough: two tests could get the same before either listens, and an
 /// outgoing connection could take it. So these lie below the ephemeral range, each with a lock.
-fn claim(random: &mut Random) -> (u16, Arc<File>) {
+pub(crate) fn claim(random: &mut Random) -> (u16, Arc<File>) {
     let folder = std::env::temp_dir().join("hopgate-ports");
     std::fs::create_dir_all(&folder).expect("folder");
     for _ in 0..1000 {

@@ -16,6 +16,7 @@ pub mod random;
 pub mod records;
 pub mod setup;
 pub mod sse;
+pub mod store;
 pub mod upstream;
 pub mod wire;
 
@@ -26,6 +27,7 @@ pub use gateway::Gateway;
 pub use issuer::Issuer;
 pub use records::Records;
 pub use setup::Setup;
+pub use store::Store;
 pub use upstream::{Received, Upstream};
 pub use wire::{Head, Wire};
 

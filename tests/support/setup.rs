@@ -17,6 +17,7 @@ pub struct Setup {
     variables: Vec<(String, String)>,
     local: bool,
     scheme: &'static str,
+    public: Option<u16>,
 }
 
 /// Where one gateway runs.
@@ -55,6 +56,7 @@ impl Setup {
             variables: Vec::new(),
             local: true,
             scheme: "http",
+            public: None,
         }
     }
 
@@ -85,6 +87,12 @@ impl Setup {
     /// These rules instead of "everything is allowed".
     pub fn rules(mut self, rules: &str) -> Self {
         self.rules = Some(rules.to_owned());
+        self
+    }
+
+    /// What agents call is another gateway's port: several stand behind one address.
+    pub fn public(mut self, port: u16) -> Self {
+        self.public = Some(port);
         self
     }
 
@@ -135,9 +143,10 @@ impl Setup {
             ..
         } = place;
         let (scheme, data) = (self.scheme, folder.join("data"));
+        let public = self.public.unwrap_or(*port);
         let mut text = format!(
             "[gateway]\nlisten = \"127.0.0.1:{port}\"\nadmin = \"127.0.0.1:{admin}\"\n\
-             public_url = \"{scheme}://127.0.0.1:{port}\"\ndata_dir = \"{}\"\n{}\n",
+             public_url = \"{scheme}://127.0.0.1:{public}\"\ndata_dir = \"{}\"\n{}\n",
             data.display(),
             at_once(&self.gateway),
         );

@@ -17,7 +17,7 @@ both!(
 
 const NOW: u64 = 1_800_000_000;
 
-fn task(parent: Option<&SharedTask>) -> SharedTask {
+pub(crate) fn task(parent: Option<&SharedTask>) -> SharedTask {
     let id = Uuid::new_v4();
     SharedTask {
         id,

@@ -1,8 +1,11 @@
 //! State that several gateways share, on a real Redis and a real Valkey.
 //!
 //! Run by the stage `store` of tests/run, which sees to it that there are both: `cargo test -p adapters --test store`.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may stop")]
+#![expect(clippy::unwrap_used, reason = "a test may stop")]
 
+mod access;
+mod disturbed;
+mod forgetful;
 mod kept;
 mod limits;
 mod server;

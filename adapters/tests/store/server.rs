@@ -251,9 +251,59 @@ impl Client {
             if count == 0 {
                 break;
             }
-            all.extend_from_slice(&part[..count]);
+            all.extend(part.iter().take(count));
             wait = Duration::from_millis(100);
         }
         String::from_utf8_lossy(&all).into_owned()
+    }
+}
+
+/// Leads to one server, and then to another, as the address of a pair does.
+pub(crate) struct Switch {
+    pub(crate) port: u16,
+    target: tokio::sync::watch::Sender<u16>,
+    accepting: tokio::task::JoinHandle<()>,
+}
+
+// === impl Switch ===
+
+impl Switch {
+    pub(crate) async fn to(port: u16) -> Self {
+        let (target, led) = tokio::sync::watch::channel(port);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let accepting = tokio::spawn(async move {
+            loop {
+                let (near, _) = listener.accept().await.unwrap();
+                tokio::spawn(carry(near, led.clone()));
+            }
+        });
+        Self {
+            port,
+            target,
+            accepting,
+        }
+    }
+
+    /// Cuts what goes to the one, and leads to the other.
+    pub(crate) fn turn(&self, port: u16) {
+        self.target.send(port).unwrap();
+    }
+}
+
+impl Drop for Switch {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+async fn carry(mut near: TcpStream, mut led: tokio::sync::watch::Receiver<u16>) {
+    let port = *led.borrow_and_update();
+    let Ok(mut far) = TcpStream::connect(("127.0.0.1", port)).await else {
+        return;
+    };
+    tokio::select! {
+        _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+        _ = led.changed() => {}
     }
 }

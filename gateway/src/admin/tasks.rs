@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::{Board, typed};
 use crate::audit::{Deed, event};
 use crate::listener::read_body;
+use crate::pipeline::Refusal;
 use crate::task::{Unopened, Wish, spoken_for};
 
 type Answer = Response<Full<Bytes>>;
@@ -39,21 +40,21 @@ pub(super) async fn answer<B: Board>(
     match (request.method(), id) {
         (&Method::GET, None) => said(StatusCode::OK, &json!({ "tasks": tasks.list(None) })),
         (&Method::POST, None) => open(board, address, request.into_body()).await,
-        (&Method::GET, Some(id)) => match tasks.show(&id, None) {
-            Some(view) => said(StatusCode::OK, &json!(view)),
-            None => unknown(),
+        (&Method::GET, Some(id)) => match tasks.show(&id, None).await {
+            Ok(view) => said(StatusCode::OK, &json!(view)),
+            Err(refusal) => refused(&refusal),
         },
         (&Method::DELETE, Some(id)) => {
             let deed = event::deed(Deed::EndTask, &id, address);
-            if tasks.show(&id, None).is_some() && board.ledger().write(deed).await.is_err() {
+            if tasks.show(&id, None).await.is_ok() && board.ledger().write(deed).await.is_err() {
                 return unrecorded();
             }
             match tasks.close(&id, None).await {
-                Some(view) => {
+                Ok(view) => {
                     tracing::info!(task = id, "task closed by an operator");
                     said(StatusCode::OK, &json!(view))
                 }
-                None => unknown(),
+                Err(refusal) => refused(&refusal),
             }
         }
         (_, id) => {
@@ -124,8 +125,11 @@ pub(super) fn unrecorded() -> Answer {
     )
 }
 
-fn unknown() -> Answer {
-    fault(StatusCode::NOT_FOUND, "no such task is open")
+fn refused(refusal: &Refusal) -> Answer {
+    match refusal {
+        Refusal::TaskUnknown => fault(StatusCode::NOT_FOUND, "no such task is open"),
+        refusal => fault(StatusCode::SERVICE_UNAVAILABLE, &refusal.reason()),
+    }
 }
 
 pub(super) fn fault(status: StatusCode, why: &str) -> Answer {

@@ -95,6 +95,7 @@ fn open(name: &str, metrics_open: bool) -> World {
     let ledger = Arc::new(ledger(&folder));
     let (journal, _) = Durable::open(&folder.join("leases.redb")).unwrap();
     let leases = Leases::new(journal, Arc::clone(&ledger), Arc::default());
+    let alone = (crate::task::Keeper::Nowhere, Vec::new());
     let wall = Wall {
         token_file,
         metrics_open,
@@ -102,7 +103,7 @@ fn open(name: &str, metrics_open: bool) -> World {
             ready: true,
             unready: Vec::new(),
         })),
-        tasks: Arc::new(Tasks::new(crate::task::Table::load(None, 100))),
+        tasks: Arc::new(Tasks::new(crate::task::Table::load(alone, 100))),
         leases: Arc::new(leases),
         ledger,
     };

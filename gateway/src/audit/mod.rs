@@ -178,6 +178,9 @@ impl Ledger {
         if let Some(task) = &record.task {
             task.count(record.bytes_in, record.bytes_out);
         }
+        if let Some(spends) = &record.spends {
+            spends.end(record.bytes_out, record.took);
+        }
         match place {
             Some(place) if self.alone(record) => {
                 log::tell(record);

@@ -2,6 +2,7 @@
 
 use super::secret::Leased;
 use crate::identity::{Caller, Principal, Proof};
+use crate::limit::Spends;
 use crate::pipeline::Refusal;
 use crate::task::Task;
 use crate::telemetry::fault::{Fault, Side};
@@ -19,7 +20,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 /// The id of one call: the `Hopgate-Call` header of its answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct CallId(Uuid);
 
 /// How a call ended.
@@ -116,6 +117,8 @@ pub struct Record {
     pub shadow: Option<policy::Shadow>,
     /// What the operator reads where the call was refused or broke.
     pub reason: Option<String>,
+    /// What it spends when it has ended, where it spends something nobody knows before.
+    pub(crate) spends: Option<Arc<Spends>>,
     /// Whether its limits let it pass: what is refused before that is not always recorded by itself.
     pub(crate) admitted: bool,
     /// Whether its intent may be on disk.
@@ -253,6 +256,7 @@ impl Record {
             rule: None,
             shadow: None,
             reason: None,
+            spends: None,
             admitted: false,
             intended: false,
             sent: false,

@@ -17,6 +17,7 @@ use adapters::wire::splice::Edit;
 use adapters::wire::{Class, Member, Method};
 use policy::json::Json;
 use policy::{Decision, Grant, Reason, model};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// A call the policy has granted. Made only by [`authorize`].
@@ -88,7 +89,7 @@ pub(crate) async fn authorize(
     if let Some(said) = bound.asked().said() {
         match said.class() {
             Class::Notification => request::notification(&bound, said)?,
-            Class::Result | Class::Error => request::response(&bound, said)?,
+            Class::Result | Class::Error => request::response(&bound, said, tasks).await?,
             Class::Request if said.method == Some(Method::SubscriptionsListen) => {
                 let wanted = said.message.span(Member::ResourceSubscriptions);
                 cuts = Sight::of(&bound).cut_listen(&said.body, wanted);
@@ -160,6 +161,15 @@ impl Authorized {
     /// What is taken off the request because the caller may not have it.
     pub(crate) fn cuts(&self) -> &[Edit] {
         &self.cuts
+    }
+
+    /// What it concerns on its server: of what kind, and its name. Nothing where it concerns the server itself.
+    pub(crate) fn concerns(&self) -> (&'static str, Cow<'_, str>) {
+        match request::target(&self.bound) {
+            Ok(target) => target.parts(),
+            // Not reached: it was decided on. Without a name it is counted with what concerns the server.
+            Err(_) => ("", Cow::Borrowed("")),
+        }
     }
 
     /// Whether the answer is a stream by its nature.

@@ -4,7 +4,7 @@ use super::{Sight, Verdict};
 use crate::ask::{Ask, Context, Said};
 use crate::identity::{Resource, insufficient_scope};
 use crate::pipeline::{Denial, Refusal};
-use crate::task::Bound;
+use crate::task::{Bound, Tasks};
 use adapters::wire::{Class, Member, Method};
 use policy::json::Json;
 use policy::{Decision, Reason, model};
@@ -110,11 +110,11 @@ pub(super) fn notification(bound: &Bound, said: &Said) -> Result<(), Refusal> {
 /// # Errors
 ///
 /// [`Refusal::Unasked`] for the others.
-pub(super) fn response(bound: &Bound, said: &Said) -> Result<(), Refusal> {
-    let asked = bound
-        .session()
-        .zip(said.id())
-        .and_then(|(session, id)| session.memory.answer(id));
+pub(super) async fn response(bound: &Bound, said: &Said, tasks: &Tasks) -> Result<(), Refusal> {
+    let asked = match bound.session().zip(said.id()) {
+        Some((session, id)) => tasks.answered(session, id).await,
+        None => None,
+    };
     match asked.map(|method| Sight::of(bound).may_be_asked(method)) {
         Some(Verdict::Pass) => Ok(()),
         // What the task has touched since may be nothing for this server.
@@ -137,6 +137,17 @@ impl<'a> Target<'a> {
             Self::Prompt(name) => policy::Target::Prompt(name),
             Self::Method(name) => policy::Target::Method(name),
             Self::Server => policy::Target::Server,
+        }
+    }
+
+    /// Its kind and its name.
+    pub(super) fn parts(self) -> (&'static str, Cow<'a, str>) {
+        match self {
+            Self::Tool(name) => ("tool", name),
+            Self::Resource(uri) => ("resource", uri),
+            Self::Prompt(name) => ("prompt", name),
+            Self::Method(name) => ("method", name),
+            Self::Server => ("", Cow::Borrowed("")),
         }
     }
 

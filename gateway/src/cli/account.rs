@@ -2,6 +2,7 @@
 
 use policy::cases::barred;
 use policy::diagnostic::Span;
+use policy::limit::{Allowance, Measure, Source};
 use policy::{Decision, Explanation, Now, Outcome, Policy, Reason, Report, Request, Target, words};
 use serde_json::{Value, json};
 
@@ -14,6 +15,26 @@ pub(super) struct Account<'a> {
     pub(super) request: Request<'a>,
     pub(super) now: Now,
     pub(super) explanation: &'a Explanation<'a>,
+}
+
+/// What a call is held against, as data.
+fn held(measure: &Measure) -> Value {
+    let limits = measure.limits().iter().map(|one| {
+        let limit = &one.limit;
+        let (rule, agent) = match &one.source {
+            Source::Rule(name) => (Some(name), None),
+            Source::Envelope(agent) => (None, Some(agent)),
+        };
+        let rate = limit.rate.map(|rate| json!({ "count": rate.count, "seconds": rate.period.as_secs(), "burst": rate.burst }));
+        let queue = limit.queue.map(|queue| json!({ "size": queue.size, "wait": queue.wait.as_secs_f64() }));
+        json!({ "rule": rule, "envelope": agent, "number": one.number, "rate": rate, "concurrency": limit.concurrency,
+            "per": limit.per.name(), "queue": queue, "local": limit.local, "store_down": limit.store_down.name() })
+    });
+    let allowance = |part: &Allowance| json!({ "calls": part.calls, "bytes": part.bytes, "seconds": part.time.map(|time| time.as_secs()), "cost": part.cost });
+    let budgets = measure.budgets().iter().map(|(agent, budget)| {
+        json!({ "envelope": agent, "task": allowance(&budget.task), "day": allowance(&budget.day) })
+    });
+    json!({ "limits": limits.collect::<Vec<_>>(), "budgets": budgets.collect::<Vec<_>>(), "cost": measure.cost() })
 }
 
 // === impl Account ===
@@ -35,9 +56,16 @@ impl Account<'_> {
         }
     }
 
-    /// What rules and envelopes say, a line each.
+    /// What rules and envelopes say, a line each, and what the call would be held against.
     pub(super) fn lines(&self) -> String {
-        words::lines(self.explanation, self.report)
+        let measure = self.measure().map(words::measure);
+        words::lines(self.explanation, self.report) + &measure.unwrap_or_default()
+    }
+
+    /// What the call would be held against, if it is not denied.
+    fn measure(&self) -> Option<&Measure> {
+        let decision = &self.explanation.decision;
+        decision.measure().filter(|_| self.barred().is_none())
     }
 
     /// What the caller would see of it, in words.
@@ -121,7 +149,8 @@ impl Account<'_> {
             }
             _ => Value::Null,
         };
-        json!({ "decision": self.outcome().name(), "rule": rule, "lease": lease, "reason": self.headline(), "caller_sees": self.seen(),
+        let measure = self.measure().map(held);
+        json!({ "decision": self.outcome().name(), "rule": rule, "lease": lease, "measure": measure, "reason": self.headline(), "caller_sees": self.seen(),
             "shadow": shadow.map(|shadow| json!({ "decision": shadow.outcome.name(), "rule": shadow.rule })),
             "outside": outside.collect::<Vec<_>>(), "rules": rules.collect::<Vec<_>>() })
     }

@@ -247,7 +247,10 @@ impl Open {
         // Operators may still look while agents finish, not longer.
         self.admin_drain.finish(Duration::from_millis(100)).await;
         if let Err(why) = self.tasks.table.settled().await {
-            tracing::error!("not every task is on disk: {why}");
+            tracing::error!("not every task is kept: {why}");
+        }
+        if let Some(fleet) = self.tasks.fleet() {
+            fleet.leave().await;
         }
         if let Err(why) = self.ledger.close(event::stopped()).await {
             tracing::error!("not every record is on disk: {why}");
@@ -331,6 +334,10 @@ impl<S: Configured> Board for Office<S> {
         if self.drain.leaving().is_cancelled() {
             readiness.ready = false;
             readiness.unready.push("draining".to_owned());
+        }
+        if let Some(why) = self.tasks.fleet().and_then(|fleet| fleet.unready()) {
+            readiness.ready = false;
+            readiness.unready.push(why.to_owned());
         }
         match self.leases.untried() {
             0 => {}

@@ -191,7 +191,7 @@ pub(super) fn place(text: &str) -> Result<(Url, u16), Fault> {
     if url.query().is_some() {
         return Err(invalid("has a query"));
     }
-    let database = match url.path().trim_start_matches('/') {
+    let database = match url.path().strip_prefix('/').unwrap_or_default() {
         "" => 0,
         digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits
             .parse()
@@ -239,6 +239,7 @@ mod tests {
             "redis:///0",
             "redis://h/x",
             "redis://h/1/2",
+            "redis://h//1",
             "redis://h/-1",
             "redis://h/65536",
             "redis://h?db=1",

@@ -155,6 +155,21 @@ impl Leases {
         });
     }
 
+    /// Ends what is minted for chains with an agent that other gateways have withdrawn.
+    pub(crate) fn withdraw(&self, withdrawn: impl Fn(&str) -> bool) {
+        self.slots.retain(|key, slot| {
+            let Holder::Principal(principal, chain) = &key.holder else {
+                return true;
+            };
+            let mut agents = chain.iter().chain([&principal.agent]);
+            let stays = !agents.any(|agent| withdrawn(agent));
+            if !stays {
+                slot.close(Cause::Withdrawn);
+            }
+            stays
+        });
+    }
+
     /// Ends what has expired, and measures.
     pub(crate) fn sweep(&self) {
         let now = now();

@@ -89,7 +89,7 @@ pub(super) fn finish(
         return read;
     }
     if method == Some(Method::Initialize) {
-        negotiate(call, &read.bytes);
+        negotiate(call, &read.bytes, shared);
     }
     // On a resumed stream the request may be unknown here, and every list is then looked for.
     for kind in ListKind::ALL {
@@ -159,7 +159,7 @@ fn filter(call: &Call, shared: &Shared, kind: ListKind, read: &mut Read) {
 }
 
 /// Remembers which revision `initialize` negotiated: only one of them has batches.
-fn negotiate(call: &Call, bytes: &Bytes) {
+fn negotiate(call: &Call, bytes: &Bytes, shared: &Shared) {
     let Some(session) = &call.begun else {
         return;
     };
@@ -168,6 +168,6 @@ fn negotiate(call: &Call, bytes: &Bytes) {
         .pointer("/result/protocolVersion")
         .and_then(serde_json::Value::as_str);
     if let Some(revision) = version.and_then(Revision::parse) {
-        session.negotiate(revision);
+        shared.tasks.negotiate(session, revision);
     }
 }

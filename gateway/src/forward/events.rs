@@ -19,6 +19,7 @@ use std::future::Future as _;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
@@ -43,6 +44,8 @@ pub(crate) struct Events {
     draining: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     /// Until the task ends: then nothing more passes, but a stream outlives its task's deadline.
     over: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    /// What other gateways must be told before anything more passes.
+    pub(super) telling: VecDeque<JoinHandle<()>>,
     /// Whether the answer to the request has passed.
     pub(super) answered: Option<Ending>,
     /// Whether the client could resume this stream elsewhere.
@@ -95,6 +98,7 @@ impl Events {
             timer: Box::pin(sleep_until((now + KEEP_ALIVE).min(call.deadline))),
             quiet_since: now,
             waiting: None,
+            telling: VecDeque::new(),
             draining,
             over: Some(Box::pin(over.cancelled_owned())),
             answered: None,
@@ -110,6 +114,11 @@ impl Events {
 
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cut>>> {
         loop {
+            while let Some(telling) = self.telling.front_mut() {
+                // One that panicked has told nobody, and nobody waits for it.
+                let _told = ready!(Pin::new(telling).poll(context));
+                self.telling.pop_front();
+            }
             if let Some(chunk) = self.out.pop_front() {
                 return Poll::Ready(Some(Ok(chunk)));
             }

@@ -102,7 +102,7 @@ async fn answer(
         Media::Events if status == StatusCode::OK => {
             let mut call = call;
             let headers = headers(&mut call, &head, shared);
-            let slot = call.slot.is_none();
+            let slot = call.places.stream.is_none();
             if slot {
                 let most = call
                     .authorized
@@ -114,7 +114,7 @@ async fn answer(
                     .gateway
                     .bounds
                     .streams;
-                call.slot = shared.limits.slot(most);
+                call.places.stream = shared.limits.slot(most);
             }
             Ok(stream(call, headers, body, shared))
         }

@@ -31,9 +31,15 @@ pub(super) enum Judged {
 /// Whether the stream's caller may still reach anything on its server.
 pub(super) fn reaches(events: &Events) -> bool {
     let snapshot = events.shared.live.snapshot();
-    Sight::of(events.call.authorized.bound())
-        .under(&snapshot)
-        .reaches()
+    let bound = events.call.authorized.bound();
+    heard(events) && Sight::of(bound).under(&snapshot).reaches()
+}
+
+/// Whether the other gateways, where there are others, have been heard lately and have nothing against its agent.
+fn heard(events: &Events) -> bool {
+    let context = events.call.authorized.bound().asked().context();
+    let agent = &context.principal().agent;
+    events.shared.tasks.admit(agent).is_ok()
 }
 
 /// Judges one event.
@@ -182,7 +188,7 @@ fn unasked(events: &mut Events, data: &Bytes, message: &Message) -> Spoken {
     let snapshot = events.shared.live.snapshot();
     let bound = events.call.authorized.bound();
     let sight = Sight::of(bound).under(&snapshot);
-    if events.call.authorized.opens_stream() && !sight.reaches() {
+    if events.call.authorized.opens_stream() && !(heard(events) && sight.reaches()) {
         return Spoken::End;
     }
     let method = message
@@ -207,7 +213,8 @@ fn unasked(events: &mut Events, data: &Bytes, message: &Message) -> Spoken {
     match decision.filter(|_| told) {
         Some(Decision::Allow(_)) => {
             let progress = message.slice(Member::MetaProgressToken, data);
-            session.memory.ask(id, progress, method);
+            let telling = events.shared.tasks.asks(session, (id, progress), method);
+            events.telling.extend(telling);
             let changed = seals::of_message(&events.call, message, data);
             events.waiting.get_or_insert_with(Instant::now);
             Spoken::Pass(changed)

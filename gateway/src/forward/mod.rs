@@ -23,7 +23,7 @@ use crate::audit::{CallId, Ending, Ledger, Listed, Recorded};
 use crate::authorize::Authorized;
 use crate::credentials::{Attached, Credentialed, Leases, Step};
 use crate::identity::now as seconds;
-use crate::limit::{Admitted, Limits, Slot};
+use crate::limit::{Admitted, Limits, Places};
 use crate::live::Live;
 use crate::pipeline::{Evidence, Outgoing, Record, Refusal, UpstreamFault};
 use crate::snapshot::Snapshot;
@@ -82,7 +82,8 @@ pub(crate) struct Shared {
 pub(crate) struct Call {
     pub(crate) number: CallId,
     pub(crate) authorized: Authorized,
-    pub(crate) slot: Option<Slot>,
+    /// What it holds of limits.
+    pub(crate) places: Places,
     /// The credential it goes out with.
     pub(crate) attached: Option<Attached>,
     pub(crate) deadline: Instant,
@@ -134,7 +135,10 @@ impl Forward {
     ) -> Result<Forwarded, Refusal> {
         let id = recorded.call();
         let (admitted, attached) = recorded.into_credentialed().into_parts();
-        let call = Call::new((id, outgoing), admitted, attached, &self.shared);
+        let mut call = Call::new((id, outgoing), admitted, attached, &self.shared);
+        if let Some(carrying) = &mut call.carrying {
+            self.shared.tasks.spread(carrying, seconds()).await;
+        }
         let exchange = request::exchange(&call);
         if call.attached.is_some() {
             Step::Used.done();
@@ -214,7 +218,7 @@ impl Call {
         attached: Option<Attached>,
         shared: &Shared,
     ) -> Self {
-        let (authorized, slot) = admitted.into_parts();
+        let (authorized, places) = admitted.into_parts();
         let (now, begun) = (Instant::now(), seconds());
         let server = authorized.server();
         let task = authorized.bound().task();
@@ -233,7 +237,7 @@ impl Call {
             deadline: now + limit,
             carrying,
             outgoing,
-            slot,
+            places,
             attached,
             begun: None,
             authorized,

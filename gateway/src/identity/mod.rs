@@ -286,6 +286,11 @@ impl Fault {
 // === impl Identified ===
 
 impl Identified {
+    /// The agent that calls.
+    pub(crate) fn agent(&self) -> &str {
+        &self.proven.caller.principal.agent
+    }
+
     /// Takes the proven parts apart, for the stage that reads the body.
     pub(crate) fn into_parts(self) -> (Inbound, Arc<Snapshot>, Proven) {
         (self.inbound, self.snapshot, self.proven)

@@ -129,6 +129,13 @@ impl Registry {
         agent.is_some_and(|agent| agent.unavailable(now).is_none())
     }
 
+    /// The agents that may not act at this instant, in the order of their names.
+    pub(crate) fn withdrawn(&self, now: u64) -> Vec<Box<str>> {
+        let withdrawn = |agent: &Agent| agent.unavailable(now).is_some();
+        let agents = self.agents.iter().filter(|(_, agent)| withdrawn(agent));
+        agents.map(|(name, _)| Box::from(&**name)).collect()
+    }
+
     /// Whether what an identity proved once would still be this agent, as far as its subject says.
     pub(crate) fn still_is(&self, agent: &str, source: &str, name: &str) -> bool {
         let Some(identity) = self.sources.get(source) else {

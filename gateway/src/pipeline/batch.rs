@@ -32,7 +32,7 @@ pub(super) async fn answer(
     trail: Trail,
 ) -> Response<Body> {
     let negotiated = match items.first() {
-        Some(first) => pipeline.shared.tasks.negotiated(first.context()),
+        Some(first) => pipeline.shared.tasks.negotiated(first.context()).await,
         None => Ok(None),
     };
     match negotiated {

@@ -94,6 +94,7 @@ impl Pipeline {
         trail.place()?;
         let identified = identity::identify(inbound, snapshot, self.hearing()).await;
         let identified: Identified = trail.step(identified)?;
+        self.shared.tasks.admit(identified.agent())?;
         trail.step(ask::read(identified).await)
     }
 
@@ -110,12 +111,13 @@ impl Pipeline {
     async fn run(&self, read: Read, trail: &mut Trail) -> Result<Forwarded, Refusal> {
         trail.hear(&read);
         let asked = trail.step(ask::check(read, &self.shared.mirrors))?;
-        let bound = trail.step(self.shared.tasks.bind(asked))?;
+        let bound = trail.step(self.shared.tasks.bind(asked).await)?;
         trail.stand(&bound);
         let judged = trail.judge(authorize::judge(&bound));
         let authorized = authorize::authorize(bound, judged, &self.shared.tasks).await;
         let authorized = trail.step(authorized)?;
-        let admitted = trail.step(self.shared.limits.admit(authorized))?;
+        let admitted = self.shared.limits.admit(authorized).await;
+        let admitted = trail.step(admitted)?;
         let credentialed = credentials::attach(admitted, trail.call(), &self.shared.leases).await;
         let credentialed = trail.step(credentialed)?;
         let ready = trail.step(self.forward.ready(credentialed))?;

@@ -4,6 +4,7 @@
 
 use crate::audit::Ending;
 use crate::identity::Challenge;
+use crate::limit::Limited;
 use crate::listener::BodyFault;
 use crate::telemetry::fault::Fault;
 use crate::telemetry::metrics::Refused;
@@ -36,6 +37,8 @@ pub enum Refusal {
     TasksFull,
     /// What must outlive the process cannot be written.
     Unkept,
+    /// What several gateways share cannot be asked for, or is not what one of them has put there.
+    Unshared(&'static str),
     /// The task of the call ended while it ran.
     TaskOver(&'static str),
     /// No such server, or nothing on it that this agent may reach.
@@ -87,6 +90,10 @@ pub enum Refusal {
     ServerIsModern,
     /// No place for another stream.
     StreamsFull,
+    /// A limit is reached, or a budget spent.
+    Limited(Box<Limited>),
+    /// A limit that all replicas share cannot be counted, and says that then nothing passes.
+    Uncounted(String),
     /// The gateway is shutting down.
     Draining,
     /// Its address was refused so often in this second that nobody unknown is heard from there.
@@ -170,6 +177,7 @@ impl Refusal {
                 Refused::Chain
             }
             Self::TaskUnknown | Self::TaskOver(_) | Self::Unkept => Refused::Task,
+            Self::Unshared(_) => Refused::Store,
             Self::ServerUnknown => Refused::NotFound,
             Self::SessionUnknown | Self::HandleUnknown(_) => Refused::Handle,
             Self::Malformed(_)
@@ -187,7 +195,11 @@ impl Refusal {
             }
             Self::Denied(_) | Self::ScopesMissing { .. } => Refused::Rule,
             Self::ServerIsLegacy | Self::ServerIsModern => Refused::Era,
-            Self::StreamsFull | Self::TasksFull | Self::Body(BodyFault::TooLarge) => Refused::Limit,
+            Self::StreamsFull
+            | Self::TasksFull
+            | Self::Limited(_)
+            | Self::Uncounted(_)
+            | Self::Body(BodyFault::TooLarge) => Refused::Limit,
             Self::Body(BodyFault::Slow) => Refused::Slow,
             Self::Draining => Refused::Draining,
             Self::Flooding => Refused::Flood,
@@ -228,7 +240,10 @@ impl Refusal {
     pub fn reason(&self) -> String {
         match self {
             Self::Unproven(why, _) | Self::AgentUnavailable(why) => why.clone().into_owned(),
-            Self::Invalid(why) | Self::ChainUnknown(why) | Self::TaskOver(why) => (*why).to_owned(),
+            Self::Invalid(why)
+            | Self::ChainUnknown(why)
+            | Self::TaskOver(why)
+            | Self::Unshared(why) => (*why).to_owned(),
             Self::ChainMissing => "the agent may act only within a chain, and no hop token came".to_owned(),
             Self::ChainTooDeep { most } => {
                 format!("an envelope of the chain allows at most {most} agents in it")
@@ -266,6 +281,8 @@ impl Refusal {
             Self::ServerIsLegacy => "the server speaks only `initialize` revisions".to_owned(),
             Self::ServerIsModern => "the server speaks only per-request revisions".to_owned(),
             Self::StreamsFull => "`bounds.streams` is reached".to_owned(),
+            Self::Limited(limited) => limited.to_string(),
+            Self::Uncounted(why) => format!("a limit cannot be counted: {why}"),
             Self::Draining => "the gateway is shutting down".to_owned(),
             Self::Flooding => "too many refusals of its address in this second".to_owned(),
             Self::Unrecorded => "the records cannot be written; the log says why".to_owned(),

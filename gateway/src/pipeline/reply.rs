@@ -3,7 +3,7 @@
 //! Codes of our own are -31000 less an HTTP status, outside the range JSON-RPC and MCP reserve.
 
 use super::body::Body;
-use super::refusal::{Denial, HeadFault, Refusal, UpstreamFault};
+use super::refusal::{HeadFault, Refusal, UpstreamFault};
 use crate::listener::BodyFault;
 use crate::telemetry::fault::Fault;
 use adapters::upstream::UpstreamError;
@@ -41,7 +41,10 @@ pub(crate) fn refuse(refusal: &Refusal, asker: &Asker) -> Response<Body> {
     if let (Refusal::Denied(denial), Some(Method::ToolsCall), Some(id)) =
         (refusal, asker.method, &asker.id)
     {
-        return json(StatusCode::OK, tool_error(id, denial, asker.modern));
+        return json(
+            StatusCode::OK,
+            tool_error(id, (&denial.message, None), asker.modern),
+        );
     }
     let shown = show(refusal, asker);
     let mut response = json(shown.status, error(&shown, asker.id.as_deref()));
@@ -53,9 +56,12 @@ pub(crate) fn refuse(refusal: &Refusal, asker: &Asker) -> Response<Body> {
         Refusal::VerbUnknown => {
             headers.insert(ALLOW, HeaderValue::from_static("POST"));
         }
+        Refusal::Limited(limited) => limited.put(headers),
         Refusal::StreamsFull
         | Refusal::TasksFull
+        | Refusal::Uncounted(_)
         | Refusal::Draining
+        | Refusal::Unshared(_)
         | Refusal::Flooding
         | Refusal::Uncredentialed { passing: true, .. }
         | Refusal::Unrecorded => {
@@ -69,8 +75,17 @@ pub(crate) fn refuse(refusal: &Refusal, asker: &Asker) -> Response<Body> {
 /// The refusal of one message as a JSON-RPC error alone: an item of a batch, or an event of a stream.
 pub(crate) fn message(refusal: &Refusal, asker: &Asker) -> Option<Bytes> {
     let id = asker.id.as_deref()?;
-    if let (Refusal::Denied(denial), Some(Method::ToolsCall)) = (refusal, asker.method) {
-        return Some(tool_error(id, denial, asker.modern));
+    match (refusal, asker.method) {
+        (Refusal::Denied(denial), Some(Method::ToolsCall)) => {
+            return Some(tool_error(id, (&denial.message, None), asker.modern));
+        }
+        // There is no status any more that could say it, and a model can wait.
+        (Refusal::Limited(limited), Some(Method::ToolsCall)) => {
+            let facts = limited.facts();
+            let said = (&*limited.message(), Some(&*facts));
+            return Some(tool_error(id, said, asker.modern));
+        }
+        _ => {}
     }
     Some(error(&show(refusal, asker), Some(id)))
 }
@@ -93,7 +108,9 @@ fn show(refusal: &Refusal, asker: &Asker) -> Shown {
         Refusal::ScopesMissing { .. } => at(StatusCode::FORBIDDEN, "Insufficient scope"),
         Refusal::ChainUnknown(_) => at(StatusCode::NOT_FOUND, "Chain not found"),
         Refusal::TaskUnknown => at(StatusCode::NOT_FOUND, "Task not found"),
-        Refusal::Unkept | Refusal::Unrecorded => own(UNAVAILABLE, "Not available"),
+        Refusal::Unkept | Refusal::Unshared(_) | Refusal::Unrecorded | Refusal::Uncounted(_) => {
+            own(UNAVAILABLE, "Not available")
+        }
         Refusal::TaskOver(_) => at(StatusCode::GONE, "The task has ended"),
         Refusal::ServerUnknown => at(StatusCode::NOT_FOUND, "Not found"),
         Refusal::SessionUnknown => at(StatusCode::NOT_FOUND, "Session not found"),
@@ -138,6 +155,10 @@ fn show(refusal: &Refusal, asker: &Asker) -> Shown {
         Refusal::ServerIsLegacy | Refusal::ServerIsModern => era(refusal),
         Refusal::TasksFull => busy("Too many open tasks"),
         Refusal::StreamsFull => busy("Too many open streams"),
+        Refusal::Limited(limited) => Shown {
+            data: Some(limited.facts()),
+            ..busy(&limited.message())
+        },
         Refusal::Flooding => busy("Too many requests"),
         Refusal::Draining => own(UNAVAILABLE, "Shutting down"),
         Refusal::Uncredentialed { passing, .. } => uncredentialed(*passing),
@@ -297,17 +318,20 @@ fn coded(status: StatusCode, code: i64, message: String) -> Shown {
     }
 }
 
-/// A tool result that says it failed, so that a model can correct itself.
-fn tool_error(id: &[u8], denial: &Denial, modern: bool) -> Bytes {
+/// A tool result that says it failed, so that a model can correct itself; with the facts of a limit.
+fn tool_error(id: &[u8], (message, facts): (&str, Option<&str>), modern: bool) -> Bytes {
     let kind = if modern {
         "\"resultType\":\"complete\","
     } else {
         ""
     };
-    let message = text::quote(&denial.message);
+    let message = text::quote(message);
+    let facts = facts.map_or(String::new(), |facts| {
+        format!(",\"_meta\":{{\"dev.hopgate/limit\":{facts}}}")
+    });
     let id = String::from_utf8_lossy(id);
     Bytes::from(format!(
-        "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{{{kind}\"content\":[{{\"type\":\"text\",\"text\":{message}}}],\"isError\":true}}}}"
+        "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{{{kind}\"content\":[{{\"type\":\"text\",\"text\":{message}}}],\"isError\":true{facts}}}}}"
     ))
 }
 

@@ -119,19 +119,20 @@ async fn own_tasks(
         Place::Tasks(id) => id,
         Place::Document(_) => None,
     };
-    let parent = parent(shared, snapshot, &caller, &head)?;
+    shared.tasks.admit(&caller.principal.agent)?;
+    let parent = parent(shared, snapshot, &caller, &head).await?;
     Ok(match (&head.method, id) {
         (&Method::GET, None) => {
             let list = shared.tasks.list(own);
             shown(StatusCode::OK, &json!({ "tasks": list }))
         }
         (&Method::GET, Some(id)) => {
-            let view = shared.tasks.show(&id, own).ok_or(Refusal::TaskUnknown)?;
+            let view = shared.tasks.show(&id, own).await?;
             shown(StatusCode::OK, &json!(view))
         }
         (&Method::DELETE, Some(id)) => {
-            let view = shared.tasks.close(&id, own).await;
-            shown(StatusCode::OK, &json!(view.ok_or(Refusal::TaskUnknown)?))
+            let view = shared.tasks.close(&id, own).await?;
+            shown(StatusCode::OK, &json!(view))
         }
         (&Method::POST, None) => {
             let deadline = snapshot.config.gateway.deadlines.body;
@@ -148,20 +149,18 @@ async fn own_tasks(
 }
 
 /// The task of the agent that called this one, where the request proves it.
-fn parent(
+async fn parent(
     shared: &Shared,
     snapshot: &Snapshot,
     caller: &Caller,
     head: &http::request::Parts,
 ) -> Result<Option<Arc<Task>>, Refusal> {
-    let token = hop_header(&head.headers)?;
-    token
-        .map(|token| {
-            let agent = &caller.principal.agent;
-            let hop = shared.tasks.follow(token, snapshot, agent, now());
-            hop.map(|hop| hop.task)
-        })
-        .transpose()
+    let Some(token) = hop_header(&head.headers)? else {
+        return Ok(None);
+    };
+    let agent = &caller.principal.agent;
+    let hop = shared.tasks.follow(token, snapshot, agent, now());
+    hop.await.map(|hop| Some(hop.task))
 }
 
 async fn open(

@@ -1,9 +1,11 @@
 //! What is shown of tasks and done with them from outside: the same for operators and for a principal's own.
 
 use super::Tasks;
-use super::work::{Cause, End, Kind, Task, Terms};
+use super::end::{Cause, End};
+use super::work::{Kind, Task, Terms};
 use crate::config::duration;
 use crate::identity::{Caller, Principal, Proof, now};
+use crate::pipeline::Refusal;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -102,19 +104,40 @@ impl Tasks {
     }
 
     /// One task, open or lately ended.
-    pub(crate) fn show(&self, id: &str, of: Option<&Principal>) -> Option<View> {
-        self.look_up(id, of).map(|task| View::of(&task))
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::TaskUnknown`]; [`Refusal::Unshared`] where only other gateways could tell.
+    pub(crate) async fn show(&self, id: &str, of: Option<&Principal>) -> Result<View, Refusal> {
+        let task = self.look_up(id, of).await?;
+        Ok(View::of(&task))
     }
 
-    /// Ends one task; none where there is none, or it has ended already.
-    pub(crate) async fn close(&self, id: &str, of: Option<&Principal>) -> Option<View> {
-        let task = self.look_up(id, of).filter(|task| task.end().is_none())?;
+    /// Ends one task, for all gateways.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::TaskUnknown`] where there is none, or it has ended already; [`Refusal::Unshared`] where the other gateways
+    /// cannot be told yet.
+    pub(crate) async fn close(&self, id: &str, of: Option<&Principal>) -> Result<View, Refusal> {
+        let task = self.look_up(id, of).await?;
+        let untold = self
+            .outbox()
+            .is_some_and(|outbox| outbox.is_untold(task.id));
+        if task.end().is_some() && !untold {
+            return Err(Refusal::TaskUnknown);
+        }
         self.table.end(&task, Cause::Closed, now());
         // Who closes a task may stop the gateway next; the end must not be forgotten.
         if let Err(why) = self.table.settled().await {
-            tracing::error!("the end of a task is not on disk: {why}");
+            tracing::error!("the end of a task is not kept yet: {why}");
+            if self.fleet().is_some() {
+                return Err(Refusal::Unshared(
+                    "the task has ended here, and the other gateways cannot be told yet",
+                ));
+            }
         }
-        Some(View::of(&task))
+        Ok(View::of(&task))
     }
 
     /// Opens a task for its principal, within the bounds of the configuration.
@@ -148,13 +171,24 @@ impl Tasks {
         };
         let task = self.table.declare(caller, parent, &terms, now());
         let task = task.ok_or(Unopened::Many)?;
-        self.table.settled().await.map_err(Unopened::Store)?;
+        if let Err(why) = self.keep_new(&task).await {
+            self.table.end(&task, Cause::Closed, now());
+            return Err(Unopened::Store(why));
+        }
         Ok(View::of(&task))
     }
 
-    fn look_up(&self, id: &str, of: Option<&Principal>) -> Option<Arc<Task>> {
-        let task = self.table.find(Uuid::try_parse(id).ok()?)?;
-        of.is_none_or(|of| *task.principal == *of).then_some(task)
+    async fn look_up(&self, id: &str, of: Option<&Principal>) -> Result<Arc<Task>, Refusal> {
+        let id = Uuid::try_parse(id).map_err(|_| Refusal::TaskUnknown)?;
+        let task = match self.table.find(id) {
+            Some(task) => Some(task),
+            None => match self.recall(id, now()).await? {
+                Some(task) => Some(task),
+                None => self.past(id, now()).await?,
+            },
+        };
+        let own = |task: &Arc<Task>| of.is_none_or(|of| *task.principal == *of);
+        task.filter(own).ok_or(Refusal::TaskUnknown)
     }
 }
 

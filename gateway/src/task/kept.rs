@@ -1,8 +1,10 @@
 //! A task as it is kept on disk: what a restart must not lose.
 
+use super::end::End;
 use super::labels::Labels;
-use super::work::{End, Kind, Task};
+use super::work::{Kind, Task};
 use crate::identity::Principal;
+use adapters::state::redis::SharedTask;
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -86,6 +88,28 @@ impl Kept {
         serde_json::from_slice(bytes).ok()
     }
 
+    /// Whether it is that of the task the store speaks of.
+    pub(super) fn is(&self, shared: &SharedTask) -> bool {
+        self.id == shared.id && self.txn == shared.root && self.parent == shared.parent
+    }
+
+    /// The task it grew from.
+    pub(super) fn parent(&self) -> Option<Uuid> {
+        self.parent
+    }
+
+    /// The task as another gateway has it, with nothing open in it here.
+    pub(super) fn adopted(self, shared: &SharedTask, now: u64) -> Task {
+        let mut task = self.task(now);
+        task.used = AtomicU64::new(shared.used.min(now));
+        task.calls = AtomicU64::default();
+        // One that was opened on purpose may have had no call yet.
+        task.rooted_elsewhere = task.kind != Kind::Declared;
+        task.bytes_in = AtomicU64::default();
+        task.bytes_out = AtomicU64::default();
+        task
+    }
+
     /// The task again, with nothing open in it.
     pub(super) fn task(self, now: u64) -> Task {
         let over = CancellationToken::new();
@@ -126,6 +150,8 @@ impl Kept {
             over,
             children: Mutex::default(),
             changed: AtomicBool::default(),
+            slack: None,
+            rooted_elsewhere: false,
         }
     }
 }

@@ -1,12 +1,15 @@
 //! What a task has touched: the highest label of what was called in it, and whether it was answered by anybody.
 //!
 //! All tasks of one tree share it: what one agent read reaches the agent that called it, and what that one sends on
-//! reaches the other. It only rises, and where a rule asks after it, it is on disk before the call
-//! that raised it is sent.
+//! reaches the other. It only rises, and where a rule asks after it, it is on disk, or where other gateways see it,
+//! before the call that raised it is sent.
 
+use super::outbox::Outbox;
+use super::shared::away;
 use super::work::Task;
 use super::{Table, Tasks};
 use crate::pipeline::Refusal;
+use adapters::state::redis::Down;
 use policy::model::{Class, Label};
 use policy::{Policy, Touched};
 use std::sync::Arc;
@@ -16,11 +19,16 @@ use std::sync::atomic::{AtomicU8, Ordering};
 #[derive(Debug, Default)]
 pub(super) struct Labels {
     now: AtomicU8,
-    /// What of it is on disk.
+    /// What of it is on disk, or where the others see it.
     kept: AtomicU8,
 }
 
 const UNTRUSTED: u8 = 1 << 7;
+/// The most a task can touch.
+const ALL: Touched = Touched {
+    label: Label::Restricted,
+    untrusted: true,
+};
 
 // === impl Labels ===
 
@@ -48,7 +56,18 @@ impl Labels {
         add(&self.now, other);
     }
 
-    /// Whether so much is on disk.
+    /// Adds what the others have touched, as they have kept it.
+    pub(super) fn hear(&self, word: u8) {
+        add(&self.now, touched(word));
+        add(&self.kept, touched(word));
+    }
+
+    /// Whether all of it is kept.
+    pub(super) fn is_kept(&self) -> bool {
+        self.keeps(self.look())
+    }
+
+    /// Whether so much is kept.
     fn keeps(&self, other: Touched) -> bool {
         let kept = self.kept.load(Ordering::Acquire);
         with(kept, other) == kept
@@ -130,12 +149,43 @@ impl Tasks {
             return Ok(());
         }
         let written = task.touched();
-        self.table.keep_tree(task);
-        self.table.settled().await.map_err(|why| {
+        let kept = match self.outbox() {
+            Some(outbox) => self
+                .tell_labels(outbox, task)
+                .await
+                .map_err(|down| down.to_string()),
+            None => {
+                self.table.keep_tree(task);
+                self.table.settled().await
+            }
+        };
+        kept.map_err(|why| {
             tracing::error!("what a task has touched cannot be written: {why}");
             Refusal::Unkept
         })?;
         add(&task.labels.kept, written);
+        Ok(())
+    }
+
+    /// Tells the other gateways what a task has touched, and hears what they have.
+    pub(super) async fn tell_labels(&self, outbox: &Outbox, task: &Task) -> Result<(), Down> {
+        let told = outbox.fleet().store.touch_task(task.id, task.labels.word());
+        task.labels.hear(told.await?);
+        Ok(())
+    }
+
+    /// Hears what the other gateways' calls of this task's tree have touched, where a rule of the policy asks after any
+    /// of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Unshared`].
+    pub(super) async fn hear_labels(&self, task: &Task, policy: &Policy) -> Result<(), Refusal> {
+        let Some(outbox) = self.outbox().filter(|_| policy.minds(ALL)) else {
+            return Ok(());
+        };
+        let labels = outbox.fleet().store.labels(task.txn).await;
+        task.labels.hear(labels.map_err(away)?);
         Ok(())
     }
 }

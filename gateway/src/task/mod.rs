@@ -7,35 +7,48 @@
 mod bound;
 mod chain;
 mod desk;
+mod enclose;
+mod end;
 mod handles;
+mod keeper;
 mod kept;
 pub(crate) mod keys;
 mod labels;
-mod own;
+mod outbox;
+mod place;
 pub(crate) mod seal;
 mod session;
+mod sessions;
+mod shared;
 mod sign;
+mod spread;
 pub(crate) mod state;
 mod table;
+mod upkeep;
 mod work;
 
 pub(crate) use bound::{Bound, BoundSession};
 pub(crate) use chain::{Carrying, Chains, Hop};
 pub(crate) use desk::{Unopened, Wish, spoken_for};
+pub(crate) use end::Cause;
 pub(crate) use handles::digest;
-pub(crate) use session::{Session, Sessions};
+pub(crate) use keeper::Keeper;
+pub(crate) use outbox::Outbox;
+pub(crate) use session::Session;
 pub(crate) use table::Table;
-pub(crate) use work::Task;
-pub(crate) use work::{Cause, Held, Terms};
+pub(crate) use work::{Held, Task, Terms};
 
 use crate::ask::{Ask, Asked, Context};
 use crate::config::Deadlines;
-use crate::identity::now;
+use crate::identity::{Caller, now};
 use crate::pipeline::{HeadFault, Refusal};
 use crate::snapshot::Snapshot;
-use adapters::wire::revision::{Era, Revision};
+use adapters::wire::revision::Era;
 use http::{HeaderMap, HeaderValue};
+use place::{Own, Place};
 use seal::{Kind, Owner};
+use sessions::Sessions;
+use shared::Wanted;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -67,8 +80,11 @@ impl Tasks {
     /// # Errors
     ///
     /// [`Refusal::SessionUnknown`] and [`Refusal::HandleUnknown`] for what was not sealed here for this caller,
-    /// [`Refusal::TaskUnknown`] and [`Refusal::ChainUnknown`] for what is not the caller's to bring.
-    pub(crate) fn bind(&self, asked: Asked) -> Result<Bound, Refusal> {
+    /// [`Refusal::TaskUnknown`] and [`Refusal::ChainUnknown`] for what is not the caller's to bring; [`Refusal::Unshared`]
+    /// where only other gateways could tell.
+    ///
+    /// It waits where other gateways may know what this one does not, and not otherwise.
+    pub(crate) async fn bind(&self, asked: Asked) -> Result<Bound, Refusal> {
         let session = match asked.era() {
             Era::Legacy => Some(self.session(asked.context())?),
             // A modern request has no session; a session id it brings is ignored.
@@ -85,33 +101,20 @@ impl Tasks {
         if let (Some(_), Some(session)) = (&last_event, &session) {
             opened.resumed = session.memory.streamed();
         }
-        let parent = self.parent(&asked, now())?;
-        let task = self.task(&asked, parent.as_ref(), session.as_ref())?;
+        let parent = self.parent(&asked, now()).await?;
+        let task = self.task(&asked, parent.as_ref(), session.as_ref());
+        let task = task.await?;
         let opened = (opened, last_event);
         Ok(Bound::new(asked, task, parent, session, opened))
     }
 
-    /// Begins the memory of the session that an `initialize` was just given.
-    pub(crate) fn begin(&self, owner: Owner<'_>, upstream_id: &HeaderValue) -> Arc<Session> {
-        self.sessions.of(&key(owner, Some(upstream_id)))
-    }
-
-    /// Which revision the session of this request negotiated, where this process saw it.
-    ///
-    /// # Errors
-    ///
-    /// [`Refusal::SessionUnknown`].
-    pub(crate) fn negotiated(&self, context: &Context) -> Result<Option<Revision>, Refusal> {
-        self.session(context)
-            .map(|session| session.memory.revision())
-    }
-
-    /// Forgets a session that has ended, and ends its task.
-    pub(crate) fn forget(&self, session: &BoundSession) {
-        if let Some(task) = self.table.session(&session.memory.print(&session.key)) {
-            self.table.end(&task, Cause::SessionOver, now());
+    /// Ends what is due, where no other gateway need be asked; returns how many are left.
+    pub(crate) fn sweep(&self, now: u64) -> usize {
+        match self.fleet() {
+            // The pulse sweeps them.
+            Some(_) => self.table.many(),
+            None => self.table.sweep(now),
         }
-        self.sessions.forget(&session.key);
     }
 
     /// Lets go of sessions nobody uses any more; returns how many are left.
@@ -123,19 +126,21 @@ impl Tasks {
     pub(crate) fn review(&self, snapshot: &Snapshot) {
         let now = now();
         self.table.bound(snapshot.config.gateway.bounds.tasks);
+        if let Some(fleet) = self.fleet() {
+            fleet.follow(&snapshot.keys);
+        }
         let registry = &snapshot.registry;
         let withdrawn = |task: &Task| {
             let agent = &task.principal.agent;
             let unproven =
                 !task.source.is_empty() && !registry.still_is(agent, &task.source, &task.name);
-            let mut agents = task.chain.iter().chain([agent]);
-            unproven || !agents.all(|agent| registry.may_act(agent, now))
+            unproven || !task.agents().all(|agent| registry.may_act(agent, now))
         };
         self.table.withdraw(withdrawn, now);
     }
 
     /// The task this request belongs to, held until its answer's last byte.
-    fn task(
+    async fn task(
         &self,
         asked: &Asked,
         parent: Option<&Hop>,
@@ -143,21 +148,26 @@ impl Tasks {
     ) -> Result<(Held, bool), Refusal> {
         let context = asked.context();
         let now = now();
-        let terms = Terms::of(&context.snapshot.config.gateway.deadlines);
         let caller = &context.caller;
         let parent = parent.map(|hop| &hop.task);
-        let task = match (
-            asked.said().and_then(|said| said.task.as_deref()),
-            parent,
-            session,
-        ) {
-            (Some(id), parent, _) => self.named(id, parent, context, now)?,
-            (None, Some(parent), _) => self.table.own(caller, Some(parent), &terms, now),
-            (None, None, Some(session)) if session.upstream_id.is_some() => {
-                let print = session.memory.print(&session.key);
-                self.table.of_session(print, caller, &terms, now)
+        let task = match asked.said().and_then(|said| said.task.as_deref()) {
+            Some(id) => self.named(id, parent, context, now).await?,
+            None => {
+                let place = place(caller, parent, session);
+                match self.table.standing(&place, now) {
+                    Some(held) => held,
+                    None => {
+                        let terms = &Terms::of(&context.snapshot.config.gateway.deadlines);
+                        let wanted = Wanted {
+                            place,
+                            caller,
+                            parent,
+                            terms,
+                        };
+                        self.open_at(wanted, now).await?
+                    }
+                }
             }
-            (None, None, _) => self.table.own(caller, None, &terms, now),
         };
         if !task.is_of(&caller.proof) {
             return Err(Refusal::TaskUnknown);
@@ -166,21 +176,26 @@ impl Tasks {
         if task.chain().is_empty() && context.snapshot.registry.requires_chain(agent) {
             return Err(Refusal::ChainMissing);
         }
+        task.chain()
+            .iter()
+            .try_for_each(|agent| self.admit(agent))?;
+        let policy = &context.snapshot.config.policy;
+        self.hear_labels(&task, policy).await?;
         let first = task.call(&caller.proof, now);
         Ok((task, first))
     }
 
     /// A task that is open and the caller's own. One that grew from another's is good with that one's hop token only.
-    fn named(
+    async fn named(
         &self,
         id: &str,
         parent: Option<&Arc<Task>>,
         context: &Context,
         now: u64,
     ) -> Result<Held, Refusal> {
-        let held = Uuid::try_parse(id)
-            .ok()
-            .and_then(|id| self.table.named(id, now));
+        let id = Uuid::try_parse(id).map_err(|_| Refusal::TaskUnknown)?;
+        let task = self.recall(id, now).await?;
+        let held = task.and_then(|task| self.table.hold(&task, now));
         let own = |task: &Held| {
             let chain = task.parent == parent.map(|parent| parent.id);
             **task.principal() == **context.principal() && chain
@@ -189,7 +204,7 @@ impl Tasks {
     }
 
     /// The call by which an agent called this one, where the request proves it.
-    fn parent(&self, asked: &Asked, now: u64) -> Result<Option<Hop>, Refusal> {
+    async fn parent(&self, asked: &Asked, now: u64) -> Result<Option<Hop>, Refusal> {
         let context = asked.context();
         let header = hop_header(&context.headers)?;
         let body = asked.said().and_then(|said| said.hop.as_deref());
@@ -200,26 +215,10 @@ impl Tasks {
             }
             (header, body) => header.or(body),
         };
-        token
-            .map(|token| self.follow(token, &context.snapshot, &context.principal().agent, now))
-            .transpose()
-    }
-
-    /// The call a hop token came with.
-    ///
-    /// # Errors
-    ///
-    /// [`Refusal::ChainUnknown`].
-    pub(crate) fn follow(
-        &self,
-        token: &str,
-        snapshot: &Snapshot,
-        agent: &str,
-        now: u64,
-    ) -> Result<Hop, Refusal> {
-        self.chains
-            .follow(&snapshot.keys, snapshot.public(), (token, agent), now)
-            .map_err(Refusal::ChainUnknown)
+        let Some(token) = token else { return Ok(None) };
+        let agent = &context.principal().agent;
+        let hop = self.follow(token, &context.snapshot, agent, now);
+        hop.await.map(Some)
     }
 
     fn session(&self, context: &Context) -> Result<BoundSession, Refusal> {
@@ -262,6 +261,20 @@ pub(crate) fn hop_header(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
             .to_str()
             .map(Some)
             .map_err(|_| Refusal::ChainUnknown("the hop token cannot be read")),
+    }
+}
+
+/// Where a call's task stands that names none.
+fn place(caller: &Caller, parent: Option<&Arc<Task>>, session: Option<&BoundSession>) -> Place {
+    match (parent, session) {
+        (None, Some(session)) if session.upstream_id.is_some() => {
+            Place::Session(session.memory.print(&session.key))
+        }
+        _ => Place::Own(Own {
+            principal: Arc::clone(&caller.principal),
+            parent: parent.map(|parent| parent.id),
+            actors: Arc::clone(&caller.proof.actors),
+        }),
     }
 }
 

@@ -50,7 +50,7 @@ pub(crate) struct KeyRing {
 /// What is derived from one secret.
 pub(super) struct Key {
     pub(super) id: String,
-    aead: LessSafeKey,
+    pub(super) aead: LessSafeKey,
     /// Signs what others verify.
     pub(super) signer: Arc<Ed25519KeyPair>,
     /// Marks what records may not hold.

@@ -1,32 +1,27 @@
 //! What a legacy session remembers between requests: which requests are open, which of the server's requests were
 //! delivered and wait for the client's answer.
 //!
-//! Nothing here is needed to open a session: the sealed id carries the server's own. After a restart, or on another
-//! replica, the memory begins empty, which can only refuse more: an answer nobody asked for goes nowhere.
+//! Nothing here is needed to open a session: the sealed id carries the server's own. After a restart the memory begins
+//! empty, which can only refuse more: an answer nobody asked for goes nowhere. `spread` tells what several gateways
+//! know of one session.
 
 use crate::telemetry::trace::TraceContext;
 use adapters::wire::Method;
 use adapters::wire::revision::Revision;
 use aws_lc_rs::digest::{SHA256, digest};
-use std::collections::HashMap;
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, RwLock, RwLockWriteGuard};
 use tokio::time::{Instant, timeout};
 
 /// Requests one session may leave open in either direction; the oldest is forgotten beyond it.
 const OPEN_MOST: usize = 256;
-/// A session nobody has used for this long is forgotten (its sealed id still opens).
-const IDLE: Duration = Duration::from_secs(60 * 60);
 /// How long a request waits for the GET stream before it.
 const OPENING_MOST: Duration = Duration::from_secs(1);
 /// How long the first call of a session waits for the GET stream that clients send beside it: on a connection of its
 /// own it may arrive later, and a server's question would then find nobody listening.
 const HEAD_START: Duration = Duration::from_millis(10);
-const SHARDS: usize = 16;
 
 /// What one session remembers.
 #[derive(Debug, Default)]
@@ -50,7 +45,7 @@ struct Memory {
     open: Vec<Open>,
     /// The server's requests that wait for the client.
     asked: Vec<Asked>,
-    /// What `initialize` negotiated, where this process saw it.
+    /// What `initialize` negotiated, where that is known.
     revision: Option<Revision>,
     /// Where the call stands whose stream came last: what a resumption takes up.
     streamed: Option<Box<TraceContext>>,
@@ -64,87 +59,29 @@ struct Open {
     method: Option<Method>,
 }
 
+/// A request of the server that waits for the client.
 #[derive(Debug)]
-struct Asked {
+pub(super) struct Asked {
     id: Box<[u8]>,
     progress: Option<Box<[u8]>>,
-    method: Option<Method>,
-}
-
-/// Sessions by key: principal, server and the server's own id.
-type Shard = HashMap<Box<[u8]>, Arc<Session>>;
-
-/// All sessions this process remembers.
-#[derive(Debug)]
-pub(crate) struct Sessions {
-    shards: Vec<Mutex<Shard>>,
-    hasher: RandomState,
-}
-
-// === impl Sessions ===
-
-impl Default for Sessions {
-    fn default() -> Self {
-        Self {
-            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            hasher: RandomState::new(),
-        }
-    }
-}
-
-impl Sessions {
-    /// The memory of the session with this key, begun where there is none.
-    pub(crate) fn of(&self, key: &[u8]) -> Arc<Session> {
-        let Some(mut shard) = self.shard(key) else {
-            return Arc::default();
-        };
-        let session = match shard.get(key) {
-            Some(session) => Arc::clone(session),
-            None => Arc::clone(shard.entry(Box::from(key)).or_default()),
-        };
-        drop(shard);
-        session.memory().used = Some(Instant::now());
-        session
-    }
-
-    /// Forgets a session that has ended.
-    pub(crate) fn forget(&self, key: &[u8]) {
-        if let Some(mut shard) = self.shard(key) {
-            shard.remove(key);
-        }
-    }
-
-    /// Forgets the sessions nobody has used for long and nobody holds; returns how many are left.
-    pub(crate) fn sweep(&self) -> usize {
-        let mut left = 0;
-        for shard in &self.shards {
-            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            shard.retain(|_, session| {
-                Arc::strong_count(session) > 1
-                    || session
-                        .memory()
-                        .used
-                        .is_some_and(|used| used.elapsed() < IDLE)
-            });
-            left += shard.len();
-        }
-        left
-    }
-
-    fn shard(&self, key: &[u8]) -> Option<MutexGuard<'_, Shard>> {
-        let at = usize::try_from(self.hasher.hash_one(key) % SHARDS as u64).ok()?;
-        Some(
-            self.shards
-                .get(at)?
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        )
-    }
+    pub(super) method: Option<Method>,
+    /// Whether the client may answer it over another gateway.
+    pub(super) shared: bool,
 }
 
 // === impl Session ===
 
 impl Session {
+    /// It is used.
+    pub(super) fn touch(&self) {
+        self.memory().used = Some(Instant::now());
+    }
+
+    /// For how long it has not been.
+    pub(super) fn unused(&self) -> Option<Duration> {
+        self.memory().used.map(|used| used.elapsed())
+    }
+
     /// The digest of its key, under which its task is kept.
     pub(crate) fn print(&self, key: &[u8]) -> [u8; 32] {
         *self.print.get_or_init(|| {
@@ -152,6 +89,11 @@ impl Session {
             print.copy_from_slice(digest(&SHA256, key).as_ref());
             print
         })
+    }
+
+    /// The same, where it has been worked out.
+    pub(super) fn known_print(&self) -> Option<[u8; 32]> {
+        self.print.get().copied()
     }
 
     /// Keeps later requests behind the GET stream that opens now, while the result lives.
@@ -201,7 +143,7 @@ impl Session {
     }
 
     /// A request of the server is being delivered to the client.
-    pub(crate) fn ask(&self, id: &[u8], progress: Option<&[u8]>, method: Option<Method>) {
+    pub(super) fn ask(&self, id: &[u8], progress: Option<&[u8]>, method: Option<Method>) {
         let mut memory = self.memory();
         if memory.asked.iter().any(|asked| *asked.id == *id) {
             return;
@@ -211,14 +153,33 @@ impl Session {
             id: Box::from(id),
             progress: progress.map(Box::from),
             method,
+            shared: false,
         });
     }
 
+    /// A request of the server that was delivered may be answered over any gateway.
+    pub(super) fn share(&self, id: &[u8]) {
+        let mut memory = self.memory();
+        if let Some(asked) = memory.asked.iter_mut().find(|asked| *asked.id == *id) {
+            asked.shared = true;
+        }
+    }
+
+    /// The store has forgotten what may be answered over other gateways; gives what that is.
+    pub(super) fn keep_to_itself(&self) -> Vec<(Box<[u8]>, Option<Method>)> {
+        let mut memory = self.memory();
+        let asked = memory.asked.iter_mut().map(|asked| {
+            asked.shared = false;
+            (asked.id.clone(), asked.method)
+        });
+        asked.collect()
+    }
+
     /// The client answers a request of the server: once for each request delivered; returns what was asked.
-    pub(crate) fn answer(&self, id: &[u8]) -> Option<Option<Method>> {
+    pub(super) fn answer(&self, id: &[u8]) -> Option<Asked> {
         let mut memory = self.memory();
         let at = memory.asked.iter().position(|asked| *asked.id == *id)?;
-        Some(memory.asked.swap_remove(at).method)
+        Some(memory.asked.swap_remove(at))
     }
 
     /// Whether the client may report progress under this token: one a delivered request brought.
@@ -235,12 +196,17 @@ impl Session {
     }
 
     /// What `initialize` negotiated.
-    pub(crate) fn negotiate(&self, revision: Revision) {
+    pub(super) fn negotiate(&self, revision: Revision) {
         self.fresh.store(true, Ordering::Relaxed);
         self.memory().revision = Some(revision);
     }
 
-    /// What `initialize` negotiated, where this process saw it.
+    /// What `initialize` negotiated, as another gateway saw it.
+    pub(super) fn learn(&self, revision: Revision) {
+        self.memory().revision = Some(revision);
+    }
+
+    /// What `initialize` negotiated, where that is known.
     pub(crate) fn revision(&self) -> Option<Revision> {
         self.memory().revision
     }
@@ -284,10 +250,13 @@ mod tests {
         let session = Session::default();
         session.ask(b"1", Some(b"\"t\""), None);
         assert!(session.waits_for_client());
-        assert_eq!(session.answer(b"\"1\""), None, "a string is not the number");
+        assert!(
+            session.answer(b"\"1\"").is_none(),
+            "a string is not the number"
+        );
         assert!(session.awaits_progress(b"\"t\"") && !session.awaits_progress(b"\"u\""));
-        assert_eq!(session.answer(b"1"), Some(None));
-        assert_eq!(session.answer(b"1"), None);
+        assert!(session.answer(b"1").is_some());
+        assert!(session.answer(b"1").is_none());
         assert!(!session.waits_for_client());
     }
 
@@ -350,17 +319,5 @@ mod tests {
         assert!(!session.is_open(b"0") && session.is_open(b"1"));
         assert_eq!(session.close(b"1"), Some(Some(Method::ToolsCall)));
         assert_eq!(session.close(b"1"), None);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn idle_sessions_are_forgotten_unless_held() {
-        let sessions = Sessions::default();
-        let held = sessions.of(b"held");
-        sessions.of(b"idle");
-        tokio::time::advance(IDLE).await;
-        assert_eq!(sessions.sweep(), 1);
-        assert!(Arc::ptr_eq(&held, &sessions.of(b"held")));
-        sessions.forget(b"held");
-        assert!(!Arc::ptr_eq(&held, &sessions.of(b"held")));
     }
 }

@@ -1,14 +1,15 @@
-//! All tasks: found by id, by whose they are, by session; swept when due; kept through restarts.
+//! All tasks: found by id and by where they stand; swept when due; kept through restarts.
 
+use super::end::{Cause, End};
+use super::keeper::Keeper;
 use super::kept::Kept;
-use super::own::{Own, Told};
-use super::work::{Cause, Held, Kind, Task, Terms};
+use super::place::{Place, Told};
+use super::work::{Held, Kind, Task, Terms};
 use crate::identity::{Caller, Principal, now};
-use adapters::state::{Durable, Entry};
+use adapters::state::Entry;
 use dashmap::DashMap;
-use dashmap::mapref::entry::Entry as Place;
+use dashmap::mapref::entry::Entry as Spot;
 use std::collections::VecDeque;
-use std::hash::Hash;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use uuid::Uuid;
@@ -16,16 +17,14 @@ use uuid::Uuid;
 /// All tasks of this process.
 #[derive(Debug)]
 pub(crate) struct Table {
-    tasks: DashMap<Uuid, Arc<Task>>,
-    /// The task of who names none.
-    own: DashMap<Own, Arc<Task>>,
-    /// By the digest of the session's key.
-    sessions: DashMap<[u8; 32], Arc<Task>>,
+    pub(super) tasks: DashMap<Uuid, Arc<Task>>,
+    /// The tasks of who names none.
+    places: DashMap<Place, Arc<Task>>,
     /// How many tasks each principal has opened on purpose.
     declared: DashMap<Arc<Principal>, usize>,
     /// The last that ended, for who asks how.
     past: Mutex<VecDeque<Arc<Task>>>,
-    store: Option<Arc<Durable>>,
+    pub(super) keeper: Keeper,
     /// Bounds what a crowd of subjects can make of this.
     most: AtomicUsize,
     /// Whether a crowd is being sent away.
@@ -43,17 +42,13 @@ const PAST_MOST: usize = 1_000;
 
 impl Table {
     /// The tasks that were open when the process before this one ended. That time is not idleness.
-    pub(crate) fn load(store: Option<(Arc<Durable>, Vec<Entry>)>, most: usize) -> Self {
-        let (store, entries) = store.map_or((None, Vec::new()), |(store, entries)| {
-            (Some(store), entries)
-        });
+    pub(crate) fn load((keeper, entries): (Keeper, Vec<Entry>), most: usize) -> Self {
         let table = Self {
             tasks: DashMap::new(),
-            own: DashMap::new(),
-            sessions: DashMap::new(),
+            places: DashMap::new(),
             declared: DashMap::new(),
             past: Mutex::default(),
-            store,
+            keeper,
             most: AtomicUsize::new(most),
             clearing: AtomicBool::new(false),
             told: OnceLock::new(),
@@ -98,52 +93,14 @@ impl Table {
         all
     }
 
-    /// Holds the task with this id, where it is open.
-    pub(crate) fn named(&self, id: Uuid, now: u64) -> Option<Held> {
-        self.hold(&self.get(id)?, now)
+    /// Holds the task that stands here, where it is open.
+    pub(super) fn standing(&self, place: &Place, now: u64) -> Option<Held> {
+        self.hold(&self.at(place)?, now)
     }
 
-    /// Holds the task of who names none: its own, or its part of a parent's.
-    pub(crate) fn own(
-        &self,
-        caller: &Caller,
-        parent: Option<&Arc<Task>>,
-        terms: &Terms,
-        now: u64,
-    ) -> Held {
-        let own = Own {
-            principal: Arc::clone(&caller.principal),
-            parent: parent.map(|parent| parent.id),
-            actors: Arc::clone(&caller.proof.actors),
-        };
-        let known = self.own.get(&own).map(|task| Arc::clone(&task));
-        if let Some(held) = known.and_then(|task| self.hold(&task, now)) {
-            return held;
-        }
-        let task = Task::new(caller, parent, Kind::Implicit, terms, now);
-        self.settle_in((&self.own, own), task, parent, now)
-    }
-
-    /// Holds the task of a session, opened where it has none.
-    pub(crate) fn of_session(
-        &self,
-        session: [u8; 32],
-        caller: &Caller,
-        terms: &Terms,
-        now: u64,
-    ) -> Held {
-        let known = self.sessions.get(&session).map(|task| Arc::clone(&task));
-        if let Some(held) = known.and_then(|task| self.hold(&task, now)) {
-            return held;
-        }
-        let mut task = Task::new(caller, None, Kind::Session, terms, now);
-        task.session = Some(session);
-        self.settle_in((&self.sessions, session), task, None, now)
-    }
-
-    /// The task of a session, where it has one.
-    pub(crate) fn session(&self, session: &[u8; 32]) -> Option<Arc<Task>> {
-        self.sessions.get(session).map(|task| Arc::clone(&task))
+    /// The task that stands here.
+    pub(super) fn at(&self, place: &Place) -> Option<Arc<Task>> {
+        self.places.get(place).map(|task| Arc::clone(&task))
     }
 
     /// Opens a task on purpose; none where its principal has too many.
@@ -161,41 +118,54 @@ impl Table {
         }
         *many += 1;
         drop(many);
-        let task = Arc::new(Task::new(caller, parent, Kind::Declared, terms, now));
+        let task = Task::new(caller, parent, Kind::Declared, terms, now);
+        let task = Arc::new(self.keeper.claim(task));
         self.begin(&task, parent, now);
         Some(task)
     }
 
     /// Ends a task and its children.
     pub(crate) fn end(&self, task: &Arc<Task>, cause: Cause, now: u64) {
-        if !task.finish(cause, now) {
-            return;
+        let end = End { cause, at: now };
+        if task.finish(end) {
+            self.over(task, end);
+            self.keep(task);
         }
-        tracing::debug!(task = %task.id, agent = %task.principal.agent, cause = cause.name(), "task ended");
+    }
+
+    /// What follows from the end of a task in this process.
+    pub(super) fn over(&self, task: &Arc<Task>, end: End) {
+        tracing::debug!(task = %task.id, agent = %task.principal.agent, cause = end.cause.name(), "task ended");
+        self.say_over(task);
+        // Among the past before it leaves the present, so that who asks finds it in one of them.
+        self.bury(Arc::clone(task));
+        self.leave(task);
+        for child in task.orphan() {
+            if let Some(child) = self.get(child) {
+                self.end(&child, Cause::Parent, end.at);
+            }
+        }
+    }
+
+    /// Tells who asked to be told that a task is over here.
+    pub(super) fn say_over(&self, task: &Task) {
         if let Some(Told(told)) = self.told.get() {
             told(task);
         }
-        // Among the past before it leaves the present, so that who asks finds it in one of them.
-        self.bury(Arc::clone(task));
+    }
+
+    /// Takes a task out of the present.
+    pub(super) fn leave(&self, task: &Task) {
         self.tasks.remove(&task.id);
-        self.own
-            .remove_if(&Own::of(task), |_, other| other.id == task.id);
-        if let Some(session) = &task.session {
-            self.sessions
-                .remove_if(session, |_, other| other.id == task.id);
-        }
-        if task.kind == Kind::Declared {
+        if let Some(place) = Place::of(task) {
+            self.places
+                .remove_if(&place, |_, other| other.id == task.id);
+        } else {
             self.declared.remove_if_mut(&task.principal, |_, many| {
                 *many = many.saturating_sub(1);
                 *many == 0
             });
         }
-        for child in task.orphan() {
-            if let Some(child) = self.get(child) {
-                self.end(&child, Cause::Parent, now);
-            }
-        }
-        self.keep(task);
     }
 
     /// Ends what is due, and brings what is on disk up to date; returns how many are left.
@@ -207,6 +177,11 @@ impl Table {
                 None => {}
             }
         }
+        self.tasks.len()
+    }
+
+    /// How many are open.
+    pub(super) fn many(&self) -> usize {
         self.tasks.len()
     }
 
@@ -228,16 +203,14 @@ impl Table {
     ///
     /// Why it is not.
     pub(crate) async fn settled(&self) -> Result<(), String> {
-        match &self.store {
-            Some(store) => store.settled().await.map_err(|why| why.to_string()),
-            None => Ok(()),
-        }
+        self.keeper.settled().await
     }
 
-    /// Holds a task, or ends it where that is due.
-    fn hold(&self, task: &Arc<Task>, now: u64) -> Option<Held> {
+    /// Holds a task, or ends it where that is due. Where others may have used it, only they can tell.
+    pub(super) fn hold(&self, task: &Arc<Task>, now: u64) -> Option<Held> {
         let held = task.hold(now);
         if held.is_none()
+            && self.keeper.fleet().is_none()
             && let Some(cause) = task.due(now)
         {
             self.end(task, cause, now);
@@ -246,23 +219,23 @@ impl Table {
     }
 
     /// Puts a new task in its place and holds it; of two that come at once the second finds the first's.
-    fn settle_in<K: Hash + Eq>(
+    pub(super) fn settle_in(
         &self,
-        (map, key): (&DashMap<K, Arc<Task>>, K),
+        place: Place,
         task: Task,
         parent: Option<&Arc<Task>>,
         now: u64,
     ) -> Held {
-        let task = Arc::new(task);
-        match map.entry(key) {
-            Place::Occupied(mut place) => {
-                if let Some(held) = place.get().hold(now) {
+        let task = Arc::new(self.keeper.claim(task));
+        match self.places.entry(place) {
+            Spot::Occupied(mut spot) => {
+                if let Some(held) = spot.get().hold(now) {
                     return held;
                 }
-                place.insert(Arc::clone(&task));
+                spot.insert(Arc::clone(&task));
             }
-            Place::Vacant(place) => {
-                place.insert(Arc::clone(&task));
+            Spot::Vacant(spot) => {
+                spot.insert(Arc::clone(&task));
             }
         }
         // Nobody can have ended it yet but its parent's end, and then the call ends with it.
@@ -280,6 +253,11 @@ impl Table {
                 self.end(task, Cause::Parent, now);
             }
         }
+        self.make_room(now);
+    }
+
+    /// Sends some away where there are too many.
+    pub(super) fn make_room(&self, now: u64) {
         if self.tasks.len() > self.most.load(Ordering::Relaxed) {
             self.clear(now);
         }
@@ -302,7 +280,10 @@ impl Table {
         });
         let surplus = self.tasks.len().saturating_sub(most) + most / 16;
         for task in idle.iter().take(surplus) {
-            self.end(task, Cause::Crowded, now);
+            match self.keeper.holds_for_others(task.id) {
+                true => self.let_go(task, now),
+                false => self.end(task, Cause::Crowded, now),
+            }
         }
         self.clearing.store(false, Ordering::Release);
     }
@@ -318,19 +299,21 @@ impl Table {
                 None => true,
             },
         };
-        match (&task.session, task.kind) {
-            (Some(session), _) => drop(self.sessions.insert(*session, Arc::clone(&task))),
-            (None, Kind::Declared) => {
-                *self
-                    .declared
-                    .entry(Arc::clone(&task.principal))
-                    .or_default() += 1;
-            }
-            (None, _) => drop(self.own.insert(Own::of(&task), Arc::clone(&task))),
-        }
         self.tasks.insert(task.id, Arc::clone(&task));
+        self.enter(&task);
         if orphan {
             self.end(&task, Cause::Parent, now());
+        }
+    }
+
+    /// Puts a task that has been before where it stands.
+    pub(super) fn enter(&self, task: &Arc<Task>) {
+        match Place::of(task) {
+            Some(place) => drop(self.places.insert(place, Arc::clone(task))),
+            None => {
+                let principal = Arc::clone(&task.principal);
+                *self.declared.entry(principal).or_default() += 1;
+            }
         }
     }
 
@@ -340,15 +323,13 @@ impl Table {
         past.push_back(task);
         let forgotten = (past.len() > PAST_MOST).then(|| past.pop_front()).flatten();
         drop(past);
-        if let (Some(store), Some(task)) = (&self.store, forgotten) {
-            store.remove(task.id.as_bytes());
+        if let Some(task) = forgotten {
+            self.keeper.forget(task.id);
         }
     }
 
     pub(super) fn keep(&self, task: &Task) {
-        if let Some(store) = &self.store {
-            store.put(task.id.as_bytes(), &Kept::of(task).write());
-        }
+        self.keeper.put(task);
     }
 
     pub(super) fn get(&self, id: Uuid) -> Option<Arc<Task>> {
@@ -356,7 +337,7 @@ impl Table {
     }
 
     /// All that are open, in no order; no part of the map is locked while they are looked at.
-    fn snapshot(&self) -> Vec<Arc<Task>> {
+    pub(super) fn snapshot(&self) -> Vec<Arc<Task>> {
         self.tasks.iter().map(|task| Arc::clone(&task)).collect()
     }
 
@@ -372,7 +353,7 @@ mod tests {
 
     #[test]
     fn one_principal_cannot_crowd_the_others_out() {
-        let table = Table::load(None, 100_000);
+        let table = Table::load((Keeper::Nowhere, Vec::new()), 100_000);
         let one = spoken_for(&Arc::from("one"), &crate::task::Wish::default());
         let other = spoken_for(&Arc::from("other"), &crate::task::Wish::default());
         let declare = |caller| table.declare(caller, None, &Terms::default(), 7);

@@ -1,5 +1,6 @@
 //! A task: one principal's unit of work. Calls, sessions, hop tokens and records hang on it, and end with it.
 
+use super::end::{Cause, End};
 use super::labels::Labels;
 use crate::identity::{Caller, Principal, Proof, now};
 use crate::telemetry::trace::TraceContext;
@@ -56,8 +57,13 @@ pub struct Task {
     /// Cancelled when it ends.
     pub(super) over: CancellationToken,
     pub(super) children: Mutex<Vec<Uuid>>,
-    /// Whether what is on disk is behind.
+    /// Whether what is kept of it is behind.
     pub(super) changed: AtomicBool,
+    /// Seconds of silence more before it ends, in which others can tell that they have used it. None where nobody else
+    /// can.
+    pub(super) slack: Option<u64>,
+    /// Whether another gateway has had its first call, and shown its root span.
+    pub(super) rooted_elsewhere: bool,
 }
 
 /// What is said of a task when it opens.
@@ -80,34 +86,6 @@ pub(crate) enum Kind {
     Declared,
     /// Opened by a hop token, under the task of the agent that called.
     Child,
-}
-
-/// How and when a task ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub(crate) struct End {
-    pub(crate) cause: Cause,
-    /// Seconds since the epoch.
-    pub(crate) at: u64,
-}
-
-/// Why a task ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Cause {
-    /// Its principal, or an operator, closed it.
-    Closed,
-    /// Its session was deleted, or its server forgot it.
-    SessionOver,
-    /// Nothing happened in it for long.
-    Idle,
-    /// Its deadline passed.
-    Deadline,
-    /// Its agent may no longer call.
-    Withdrawn,
-    /// Its parent ended.
-    Parent,
-    /// There were more tasks than the bounds allow, and it was the longest idle.
-    Crowded,
 }
 
 /// A task with something open in it: it is not idle while this lives.
@@ -174,6 +152,8 @@ impl Task {
             over: CancellationToken::new(),
             children: Mutex::default(),
             changed: AtomicBool::default(),
+            slack: None,
+            rooted_elsewhere: false,
         }
     }
 
@@ -195,6 +175,11 @@ impl Task {
     /// The agents before this one, oldest first.
     pub(crate) fn chain(&self) -> &Arc<[Arc<str>]> {
         &self.chain
+    }
+
+    /// Every agent of the chain, the task's own last.
+    pub(crate) fn agents(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.chain.iter().chain([&self.principal.agent])
     }
 
     /// Whom the agents before this one act for, each once and oldest first.
@@ -260,13 +245,15 @@ impl Task {
 
     /// A call begins, with this proof: a newer one than any before moves the deadline. Says whether it is the first.
     pub(super) fn call(&self, proof: &Proof, now: u64) -> bool {
-        let first = self.calls.fetch_add(1, Ordering::Relaxed) == 0;
+        let first = self.calls.fetch_add(1, Ordering::Relaxed) == 0 && !self.rooted_elsewhere;
         let fresh = match proof.made {
             None => true,
             Some(made) => self.proven.fetch_max(made, Ordering::Relaxed) < made,
         };
         if fresh {
-            let deadline = now.saturating_add(self.life);
+            // Every gateway that sees the proof must come to the same deadline.
+            let from = self.slack.and(proof.made).unwrap_or(now);
+            let deadline = from.saturating_add(self.life);
             self.deadline.fetch_max(deadline, Ordering::Relaxed);
         }
         self.changed.store(true, Ordering::Relaxed);
@@ -299,21 +286,32 @@ impl Task {
             return Some(Cause::Deadline);
         }
         let silent = now.saturating_sub(self.used.load(Ordering::Relaxed));
-        (silent >= self.idle).then_some(Cause::Idle)
+        let most = self.idle.saturating_add(self.slack.unwrap_or_default());
+        (silent >= most).then_some(Cause::Idle)
     }
 
     /// Ends it, unless it has ended before; `idle` means only where nothing is open.
-    pub(super) fn finish(&self, cause: Cause, now: u64) -> bool {
-        let ended = if matches!(cause, Cause::Idle | Cause::Crowded) {
-            self.open
-                .compare_exchange(0, ENDED, Ordering::AcqRel, Ordering::Relaxed)
-                .is_ok()
-        } else {
-            self.open.fetch_or(ENDED, Ordering::AcqRel) & ENDED == 0
-        };
+    pub(super) fn finish(&self, end: End) -> bool {
+        if !matches!(end.cause, Cause::Idle | Cause::Crowded) {
+            return self.cut(end);
+        }
+        let ended = self
+            .open
+            .compare_exchange(0, ENDED, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok();
+        self.note_end(ended, end)
+    }
+
+    /// Ends it whatever is open in it, unless it has ended before.
+    pub(super) fn cut(&self, end: End) -> bool {
+        let ended = self.open.fetch_or(ENDED, Ordering::AcqRel) & ENDED == 0;
+        self.note_end(ended, end)
+    }
+
+    fn note_end(&self, ended: bool, end: End) -> bool {
         if ended {
-            // The bit was set here and nowhere else, so this is the first end.
-            let _ = self.end.set(End { cause, at: now });
+            // The bit was set by the caller and nobody else, so this is the first end.
+            let _ = self.end.set(end);
             self.over.cancel();
         }
         ended
@@ -334,23 +332,6 @@ impl Task {
     pub(super) fn orphan(&self) -> Vec<Uuid> {
         let mut children = self.children.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut children)
-    }
-}
-
-// === impl Cause ===
-
-impl Cause {
-    /// A short, bounded name for metrics and logs.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Closed => "closed",
-            Self::SessionOver => "session_over",
-            Self::Idle => "idle",
-            Self::Deadline => "deadline",
-            Self::Withdrawn => "withdrawn",
-            Self::Parent => "parent",
-            Self::Crowded => "crowded",
-        }
     }
 }
 

@@ -6,6 +6,7 @@ mod measure;
 mod read;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::time::Duration;
 
@@ -14,6 +15,9 @@ pub use read::{budget, limits};
 
 /// The most limits one table has.
 pub(crate) const LIMITS_MOST: usize = 16;
+
+/// What rates are counted in, and how many seconds that is.
+const UNITS: [(&str, u64); 4] = [("s", 1), ("min", 60), ("h", 3_600), ("d", 86_400)];
 
 /// `limit = { … }`: how often, and how many at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,13 +111,7 @@ impl Rate {
     /// faster could not be told apart from none.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (digits, unit) = text.split_once('/')?;
-        let period = match unit {
-            "s" => 1,
-            "min" => 60,
-            "h" => 60 * 60,
-            "d" => 24 * 60 * 60,
-            _ => return None,
-        };
+        let (_, period) = UNITS.into_iter().find(|(name, _)| *name == unit)?;
         let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
         let count: u32 = digits.parse().ok().filter(|_| plain)?;
         let slow = u64::from(count) <= period * 1_000_000;
@@ -122,6 +120,14 @@ impl Rate {
             period: Duration::from_secs(period),
             burst: count,
         })
+    }
+
+    /// What it is counted in, as written.
+    fn unit(&self) -> &'static str {
+        let period = self.period.as_secs();
+        let mut units = UNITS.into_iter();
+        let unit = units.find(|(_, seconds)| *seconds == period);
+        unit.map_or("period", |(name, _)| name)
     }
 
     /// How long a burst that was used up takes to come back.
@@ -159,6 +165,18 @@ impl Per {
     /// The one of that name.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|one| one.name() == text)
+    }
+}
+
+// === impl StoreDown ===
+
+impl StoreDown {
+    /// As written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Share => "share",
+            Self::Deny => "deny",
+        }
     }
 }
 

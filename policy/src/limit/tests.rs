@@ -75,6 +75,38 @@ fn what_is_not_said_has_a_default() {
 }
 
 #[test]
+fn what_is_read_is_said_as_it_was_written() {
+    let mut found = Vec::new();
+    for (written, said) in [
+        ("{ rate = \"6/s\" }", "6/s per subject"),
+        ("{ rate = \"6/s\", burst = 6 }", "6/s per subject"),
+        (
+            "{ rate = \"6/d\", burst = 2, concurrency = 3, per = \"tool\", local = true }",
+            "6/d with a burst of 2 and 3 at once per tool, on each replica",
+        ),
+        (
+            "{ concurrency = 3, queue = { size = 2, wait = \"1500ms\" }, store_down = \"deny\" }",
+            "3 at once per subject, 2 waiting up to 1.5 s, nothing without the store",
+        ),
+    ] {
+        let read = limits(&table(&format!("limit = {written}")), &mut found);
+        assert_eq!(read[0].to_string(), said);
+    }
+    for (written, said) in [
+        ("minutes = 90, bytes = \"2048KiB\"", "2MiB, 90 minutes"),
+        (
+            "bytes = \"1025B\", cost = 7, calls = 3",
+            "3 calls, 1025B, a cost of 7",
+        ),
+    ] {
+        let text = format!("budget = {{ day = {{ {written} }} }}");
+        let read = budget(&table(&text), &mut found).unwrap();
+        assert_eq!(read.day.to_string(), said);
+    }
+    assert!(found.is_empty(), "{found:?}");
+}
+
+#[test]
 fn budgets() {
     let mut found = Vec::new();
     let text = "budget = { task = { calls = 200, bytes = \"50MiB\", minutes = 30, cost = 500 } }";

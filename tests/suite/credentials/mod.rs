@@ -34,7 +34,7 @@ async fn telling() -> Upstream {
 }
 
 /// A folder of this test's own.
-fn folder() -> PathBuf {
+pub(crate) fn folder() -> PathBuf {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let name = format!("hopgate-secrets-{}-{number}", std::process::id());
@@ -44,7 +44,7 @@ fn folder() -> PathBuf {
 }
 
 /// A static credential in a file, and further keys of its table.
-fn fixed(folder: &Path, keys: &str) -> String {
+pub(crate) fn fixed(folder: &Path, keys: &str) -> String {
     let file = folder.join("static.token");
     std::fs::write(&file, SECRET).expect("secret");
     let file = file.display();
@@ -70,7 +70,7 @@ fn leases(gateway: &Gateway) -> Vec<(String, Value)> {
 }
 
 /// The events alone.
-fn events(gateway: &Gateway) -> Vec<String> {
+pub(crate) fn events(gateway: &Gateway) -> Vec<String> {
     leases(gateway)
         .into_iter()
         .map(|(event, _)| event)

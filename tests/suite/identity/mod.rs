@@ -154,7 +154,7 @@ pub(crate) fn known(gateway: &Gateway, server: &str, subject: &str) -> Agent {
 }
 
 /// The same of the server `up` in a session of its own.
-async fn in_session(gateway: &Gateway, subject: &str) -> Agent {
+pub(crate) async fn in_session(gateway: &Gateway, subject: &str) -> Agent {
     let mut agent = known(gateway, "up", subject);
     agent.era = Era::Legacy;
     "2025-11-25".clone_into(&mut agent.revision);
@@ -169,7 +169,7 @@ pub(crate) async fn visit(agent: &Agent, verb: &str, path: &str, body: &str) -> 
 }
 
 /// The agent's own open tasks.
-async fn tasks(agent: &Agent) -> Vec<Value> {
+pub(crate) async fn tasks(agent: &Agent) -> Vec<Value> {
     let list = visit(agent, "GET", "/tasks", "").await;
     assert_eq!(list.status(), 200, "{list:?}");
     list.json()["tasks"].as_array().unwrap().clone()
@@ -187,7 +187,7 @@ pub(crate) async fn task(agent: &Agent) -> Value {
 }
 
 /// A text member.
-fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+pub(crate) fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value[name]
         .as_str()
         .unwrap_or_else(|| panic!("no `{name}` in {value}"))
@@ -213,7 +213,7 @@ fn leaked(upstream: &Upstream) -> Option<String> {
 
 /// A server whose tool `hang` never answers, whose tool `stream` and whose GET open streams that never end; it counts
 /// the callers that left those.
-async fn patient() -> (Upstream, Arc<AtomicUsize>) {
+pub(crate) async fn patient() -> (Upstream, Arc<AtomicUsize>) {
     let gone = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&gone);
     let upstream = Upstream::mcp(move |received, mut wire| {
@@ -237,12 +237,12 @@ async fn patient() -> (Upstream, Arc<AtomicUsize>) {
 }
 
 /// A call that never ends by itself, running beside the test until its answer comes.
-fn hanging(agent: Agent) -> JoinHandle<Whole> {
+pub(crate) fn hanging(agent: Agent) -> JoinHandle<Whole> {
     tokio::spawn(async move { agent.call("hang", "{}").await })
 }
 
 /// Waits until the server has got `count` calls of a tool.
-async fn arrived(upstream: &Upstream, tool: &str, count: usize) {
+pub(crate) async fn arrived(upstream: &Upstream, tool: &str, count: usize) {
     tests::eventually("the call arrives", || {
         let calls = upstream.with_method("tools/call");
         calls.iter().filter(|one| one.name() == tool).count() >= count
@@ -265,14 +265,14 @@ pub(crate) async fn call_in(agent: &Agent, task: &str) -> Whole {
 }
 
 /// Opens a task and gives its view.
-async fn open_task(agent: &Agent, wish: &str) -> Value {
+pub(crate) async fn open_task(agent: &Agent, wish: &str) -> Value {
     let answer = visit(agent, "POST", "/tasks", wish).await;
     assert_eq!(answer.status(), 201, "{answer:?}");
     answer.json()
 }
 
 /// Waits until a task has ended, and gives the cause.
-async fn ended(agent: &Agent, id: &str) -> String {
+pub(crate) async fn ended(agent: &Agent, id: &str) -> String {
     let end = tokio::time::Instant::now() + tests::PATIENCE;
     loop {
         let view = visit(agent, "GET", &format!("/tasks/{id}"), "")
@@ -287,7 +287,7 @@ async fn ended(agent: &Agent, id: &str) -> String {
 }
 
 /// Ends a stream's reading at the event that took the answer's place, and asserts that nothing follows.
-async fn last_error(answer: &mut Answer) -> i64 {
+pub(crate) async fn last_error(answer: &mut Answer) -> i64 {
     let message = answer.message().await;
     assert!(answer.event().await.is_none());
     let code = message["error"]["code"].as_i64();

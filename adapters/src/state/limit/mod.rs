@@ -1,10 +1,20 @@
 //! How much has been used: what a call takes of its limits, in the same words for the table in this process and for the
-//! store several gateways share.
+//! store several gateways share; and the table in this process.
+
+mod budgets;
+mod cells;
+mod memory;
+mod slots;
+#[cfg(test)]
+mod tests;
+
+pub use memory::{Memory, Size};
 
 use aws_lc_rs::digest::{Context, SHA256};
 use std::time::Duration;
 
-/// Whose use is counted, and of which limit: the same on every machine and after every restart.
+/// Whose use is counted, and of which limit: the same on every machine and after every restart. Keys of one limit
+/// begin alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key([u8; 16]);
 
@@ -60,7 +70,7 @@ pub struct Spent {
     pub life: Duration,
 }
 
-/// The first bound that is reached; nothing was taken of any.
+/// A bound that is reached; nothing was taken of any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refused {
     /// Its place among what was asked for.
@@ -72,16 +82,19 @@ pub struct Refused {
 // === impl Key ===
 
 impl Key {
-    /// Of these parts, none of which can run into the next.
+    /// Of these parts, none of which can run into the next. The first names the limit.
     pub fn of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let mut hash = Context::new(&SHA256);
+        let mut limit = None;
         for part in parts {
+            limit.get_or_insert_with(|| short(part));
             hash.update(&part.len().to_be_bytes());
             hash.update(part);
         }
         let mut key = [0; 16];
         let digest = hash.finish();
-        for (to, from) in key.iter_mut().zip(digest.as_ref()) {
+        let limit = limit.unwrap_or_default();
+        for (to, from) in key.iter_mut().zip(limit.iter().chain(digest.as_ref())) {
             *to = *from;
         }
         Self(key)
@@ -91,6 +104,31 @@ impl Key {
     pub fn bytes(&self) -> &[u8; 16] {
         &self.0
     }
+
+    /// As it was written.
+    fn again(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// What keys of one limit have in common.
+    fn limit(&self) -> [u8; 4] {
+        let [a, b, c, d, ..] = self.0;
+        [a, b, c, d]
+    }
+
+    /// The key that stands for all of one limit for which there is no room.
+    fn shared(&self) -> Self {
+        let [a, b, c, d] = self.limit();
+        Self([a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+    }
+}
+
+/// A short name for a limit: operators name limits, so nobody looks for two of one name (FNV-1a).
+fn short(part: &[u8]) -> [u8; 4] {
+    let hash = part.iter().fold(0x811c_9dc5_u32, |hash, byte| {
+        (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
+    });
+    hash.to_be_bytes()
 }
 
 // === impl Quota ===
@@ -100,18 +138,5 @@ impl Quota {
     pub fn interval(&self) -> u64 {
         let period = u64::try_from(self.period.as_nanos()).unwrap_or(u64::MAX);
         (period / u64::from(self.count.max(1))).max(1)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Key;
-
-    #[test]
-    fn no_part_runs_into_the_next() {
-        let key = |parts: &[&str]| Key::of(parts.iter().map(|part| part.as_bytes()));
-        assert_eq!(key(&["a", "bc"]), key(&["a", "bc"]));
-        assert_ne!(key(&["a", "bc"]), key(&["ab", "c"]));
-        assert_ne!(key(&["a"]), key(&["a", ""]));
     }
 }

@@ -88,6 +88,14 @@ impl Standing {
         command.arg(more + 1).arg(epoch_key(&self.tag));
     }
 
+    /// Begins a question about tasks and what is told of them.
+    pub(super) fn task(&self, command: &mut Cmd) {
+        self.keys(command, 1);
+        command.arg(self.key(b'n', b"news"));
+        self.proof(command);
+        command.arg(self.base());
+    }
+
     /// After the keys.
     pub(super) fn proof(&self, command: &mut Cmd) {
         command

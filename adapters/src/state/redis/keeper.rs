@@ -2,8 +2,9 @@
 //! and begins anew whenever the store has failed to answer.
 
 use super::epoch::{Epoch, Standing, epoch_key};
+use super::limits::millis;
 use super::link::Wire;
-use super::script::{self, GREET, SETTLE};
+use super::script::{self, GREET, RAISE, SETTLE};
 use super::{Down, Link, Shared, locked};
 use aws_lc_rs::rand;
 use std::sync::Arc;
@@ -17,6 +18,8 @@ struct Keeper {
     known: Option<(Epoch, u64)>,
     /// The newest link.
     link: u64,
+    /// A loss that this replica has not made good yet, as far as it can.
+    owed: bool,
     /// A connection that may still be good.
     wire: Option<Arc<Wire>>,
     /// How often in a row it was not.
@@ -39,6 +42,7 @@ pub(super) async fn keep(shared: Arc<Shared>) {
         shared,
         known: None,
         link: 0,
+        owed: false,
         wire: None,
         misses: 0,
     };
@@ -80,11 +84,16 @@ impl Keeper {
         let before = self.known.replace((epoch.clone(), writes));
         if before.is_some_and(|(before, _)| before.text != epoch.text) {
             locked(&self.shared.pulsed).lost(self.link);
+            self.owed = true;
         }
         let prefix = &self.shared.settings.prefix;
         let standing = Standing::new(prefix, &self.shared.who, self.link, epoch, writes);
         let link = Arc::new(Link { standing, wire });
         self.settle(&link).await?;
+        if self.owed {
+            self.remind(&link).await?;
+            self.owed = false;
+        }
         Ok(link)
     }
 
@@ -127,6 +136,27 @@ impl Keeper {
             }
         });
         asked.await.map(drop)
+    }
+
+    /// Tells a store that has forgotten what we remember.
+    async fn remind(&self, link: &Arc<Link>) -> Result<(), Down> {
+        let spent = locked(&self.shared.memory).all_spent();
+        for lot in spent.chunks(1024) {
+            let asked = self.shared.question(link, &RAISE, |standing, command| {
+                standing.keys(command, lot.len());
+                for (key, ..) in lot {
+                    command.arg(standing.lasting(b'b', key.bytes()));
+                }
+                standing.proof(command);
+                for (_, total, left) in lot {
+                    command.arg(total).arg(millis(*left));
+                }
+            });
+            asked.await?;
+        }
+        let ended = locked(&self.shared.memory).all_ended();
+        self.shared.outbox.end(ended);
+        Ok(())
     }
 
     /// What is kept of a link that has fallen.

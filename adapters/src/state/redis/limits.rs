@@ -4,10 +4,10 @@
 //! replica and count only while it lives; what this replica holds it remembers itself, and says it whenever a link to the
 //! store comes about: a slot whose giving back was lost, or whose taking nobody was told of, is free again then.
 
-use super::script::{TAKE, number};
+use super::script::{TAKE, natural, number, odd};
 use super::{Down, EXACT, Link, Redis, Shared, locked};
 use crate::state::limit::{Bound, Key, Quota, Refused, Spent, Take};
-use redis::Cmd;
+use redis::{Cmd, Value};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::future::{Future, poll_fn};
@@ -68,6 +68,20 @@ impl Redis {
         self.shared.give(takes);
     }
 
+    /// Takes a slot without asking, while the store is away: there must be fewer than `most` of this replica. The store
+    /// learns of it with the rest of what this replica holds.
+    pub fn hold(&self, key: &Key, most: u32) -> bool {
+        let mut held = locked(&self.shared.held);
+        let count = held.slots.entry(*key).or_default();
+        let room = *count < most;
+        if room {
+            *count += 1;
+        } else if *count == 0 {
+            held.slots.remove(key);
+        }
+        room
+    }
+
     /// What was spent of budgets. Soon.
     pub fn spend(&self, spent: &[Spent]) {
         self.shared.outbox.spend(spent);
@@ -92,6 +106,7 @@ async fn ask(shared: Arc<Shared>, takes: Arc<[Take]>) -> Taken {
     if let Some(refused) = refused(&answer)? {
         return Ok(Err(refused));
     }
+    shared.remember(&takes, answer.get(2))?;
     if locked(&shared.held).hold(link.standing.link, &takes) {
         Ok(Ok(()))
     } else {
@@ -157,7 +172,7 @@ pub(super) fn millis(life: Duration) -> u64 {
 }
 
 /// The bound that refused, if one did.
-fn refused(answer: &[redis::Value]) -> Result<Option<Refused>, Down> {
+fn refused(answer: &[Value]) -> Result<Option<Refused>, Down> {
     let Ok(at) = usize::try_from(number(answer.get(1))?) else {
         return Ok(None);
     };
@@ -169,11 +184,33 @@ fn refused(answer: &[redis::Value]) -> Result<Option<Refused>, Down> {
 // === impl Shared ===
 
 impl Shared {
+    /// What is spent of the budgets among these, now that they are taken.
+    fn remember(&self, takes: &[Take], told: Option<&Value>) -> Result<(), Down> {
+        let Some(Value::Array(told)) = told else {
+            return Err(odd());
+        };
+        if told.is_empty() {
+            return Ok(());
+        }
+        let budgets = takes.iter().filter_map(|take| match take.bound {
+            Bound::Budget { life, .. } => Some((take.key, life)),
+            _ => None,
+        });
+        let mut memory = locked(&self.memory);
+        for ((key, life), total) in budgets.zip(told) {
+            memory.spent(key, natural(Some(total))?, life);
+        }
+        Ok(())
+    }
+
     fn give(&self, takes: &[Take]) {
         let mut held = locked(&self.held);
         let given = takes.iter().filter(|take| match take.bound {
             Bound::Slots { .. } => held.release(&take.key),
-            Bound::Budget { amount, .. } => amount > 0,
+            Bound::Budget { amount, .. } => {
+                locked(&self.memory).given(&take.key, amount);
+                amount > 0
+            }
             Bound::Rate(_) => true,
         });
         let given: Vec<_> = given.copied().collect();

@@ -11,6 +11,7 @@ mod epoch;
 mod keeper;
 mod limits;
 mod link;
+mod memory;
 mod outbox;
 mod pulse;
 mod script;
@@ -109,6 +110,7 @@ struct Shared {
     state: Mutex<State>,
     held: Mutex<limits::Held>,
     outbox: outbox::Outbox,
+    memory: Mutex<memory::Memory>,
     pulsed: Mutex<pulse::Pulsed>,
     round_trips: AtomicU64,
     failures: AtomicU64,
@@ -153,6 +155,7 @@ impl Redis {
             }),
             held: Mutex::default(),
             outbox: outbox::Outbox::default(),
+            memory: Mutex::default(),
             pulsed: Mutex::default(),
             round_trips: AtomicU64::new(0),
             failures: AtomicU64::new(0),

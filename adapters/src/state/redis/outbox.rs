@@ -6,7 +6,7 @@
 
 use super::entries;
 use super::limits::{amount, bucket, millis};
-use super::script::{GIVE, REFRESH, REMOVE, SPEND};
+use super::script::{self, END_TASK, GIVE, REFRESH, REMOVE, SPEND, natural};
 use super::tasks::{Seen, text};
 use super::{Down, EXACT, Link, Shared, locked};
 use crate::state::limit::{Key, Spent, Take};
@@ -28,6 +28,8 @@ pub(super) struct Outbox {
 /// All that waits, or a lot of it.
 #[derive(Debug, Default)]
 struct Waiting {
+    /// Ends that a store has forgotten.
+    ended: Vec<(Uuid, Vec<u8>)>,
     /// Each with the link it was taken over, or is known to.
     given: Vec<(u64, Take)>,
     spent: HashMap<Key, (u64, Duration)>,
@@ -66,16 +68,24 @@ pub(super) async fn empty(shared: Arc<Shared>) {
 
 impl Shared {
     async fn tell(&self, link: &Arc<Link>, mut lot: Waiting) {
-        let of_this = |(over, _): &(u64, Take)| *over == link.standing.link;
-        lot.given.retain(of_this);
+        let later = lot.only(link.standing.link);
         let told = self.tell_all(link, &mut lot).await;
         if told.is_err() {
             self.outbox.put_back(lot);
         }
+        self.outbox.put_back(later);
     }
 
     /// Empties the lot as far as it gets.
     async fn tell_all(&self, link: &Arc<Link>, lot: &mut Waiting) -> Result<(), Down> {
+        while let Some((id, end)) = lot.ended.last() {
+            let asked = self.ask_over(link, &END_TASK, |standing, command| {
+                standing.task(command);
+                command.arg(text(*id)).arg(end).arg("");
+            });
+            asked.await?;
+            lot.ended.pop();
+        }
         let given = std::mem::take(&mut lot.given);
         if !given.is_empty() {
             let asked = self.ask_over(link, &GIVE, |standing, command| {
@@ -102,7 +112,13 @@ impl Shared {
                     command.arg(amount.min(&EXACT)).arg(millis(*life));
                 }
             });
-            asked.await?;
+            let answer = asked.await?;
+            let told = script::parts(answer.into_iter().nth(1).unwrap_or_default())?;
+            let mut memory = locked(&self.memory);
+            for ((key, (_, life)), total) in spent.iter().zip(&told) {
+                memory.spent(**key, natural(Some(total))?, *life);
+            }
+            drop(memory);
             lot.spent.clear();
         }
         if !lot.removed.is_empty() {
@@ -124,10 +140,7 @@ impl Shared {
             return Ok(());
         }
         let asked = self.ask_over(link, &REFRESH, |standing, command| {
-            standing.keys(command, 1);
-            command.arg(standing.key(b'n', b"news"));
-            standing.proof(command);
-            command.arg(standing.base());
+            standing.task(command);
             for (id, (used, deadline)) in &lot.seen {
                 let (used, deadline) = (used.min(&EXACT), deadline.min(&EXACT));
                 command.arg(text(*id)).arg(used).arg(deadline);
@@ -160,6 +173,12 @@ impl Outbox {
         self.pushed(takes.len().saturating_sub(room));
     }
 
+    /// All ends there are to be told, in the place of those that waited.
+    pub(super) fn end(&self, ended: Vec<(Uuid, Vec<u8>)>) {
+        locked(&self.waiting).ended = ended;
+        self.pushed(0);
+    }
+
     pub(super) fn spend(&self, spent: &[Spent]) {
         let mut waiting = locked(&self.waiting);
         let lost = spent.iter().filter(|one| !waiting.spend(one));
@@ -189,9 +208,11 @@ impl Outbox {
     /// Some of what waits.
     fn lot(&self) -> Waiting {
         let mut waiting = locked(&self.waiting);
+        let ended = waiting.ended.len().min(LOT);
         let given = waiting.given.len().min(LOT);
         let removed = waiting.removed.len().min(LOT);
         Waiting {
+            ended: waiting.ended.drain(..ended).collect(),
             given: waiting.given.drain(..given).collect(),
             removed: waiting.removed.drain(..removed).collect(),
             spent: some(&mut waiting.spent),
@@ -201,6 +222,9 @@ impl Outbox {
 
     /// What may not have been told: told twice, it is spent twice rather than never.
     fn put_back(&self, lot: Waiting) {
+        if lot.is_empty() {
+            return;
+        }
         let mut waiting = locked(&self.waiting);
         let mut lost = 0;
         for (key, (amount, life)) in lot.spent {
@@ -211,6 +235,8 @@ impl Outbox {
             let again = Seen { id, used, deadline };
             lost += usize::from(!waiting.see(&again));
         }
+        waiting.ended.extend(lot.ended);
+        waiting.given.extend(lot.given);
         let room = MOST.saturating_sub(waiting.removed.len());
         lost += lot.removed.len().saturating_sub(room);
         waiting.removed.extend(lot.removed.into_iter().take(room));
@@ -231,10 +257,23 @@ fn some<K: Copy + Eq + std::hash::Hash, V>(all: &mut HashMap<K, V>) -> HashMap<K
 
 impl Waiting {
     fn is_empty(&self) -> bool {
-        self.given.is_empty()
+        self.ended.is_empty()
+            && self.given.is_empty()
             && self.spent.is_empty()
             && self.removed.is_empty()
             && self.seen.is_empty()
+    }
+
+    /// Leaves what may be given back over this link, and hands out what waits for a newer one. What was taken over an older one
+    /// is already missing from the numbers that this one began with.
+    fn only(&mut self, link: u64) -> Self {
+        self.given.retain(|(over, _)| *over >= link);
+        let now = |(over, _): &mut (u64, Take)| *over == link;
+        let now = self.given.extract_if(.., now).collect();
+        Self {
+            given: std::mem::replace(&mut self.given, now),
+            ..Self::default()
+        }
     }
 
     fn spend(&mut self, one: &Spent) -> bool {
@@ -265,5 +304,62 @@ impl Waiting {
             None => return false,
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::limit::Bound;
+
+    fn slot(name: &[u8]) -> Take {
+        Take {
+            key: Key::of([name]),
+            bound: Bound::Slots { most: 1 },
+        }
+    }
+
+    #[test]
+    fn what_is_given_back_goes_over_its_own_link() {
+        let outbox = Outbox::default();
+        for link in [1, 2, 3, 2] {
+            outbox.give(link, &[slot(b"a")]);
+        }
+        let mut lot = outbox.lot();
+        let later = lot.only(2);
+        assert_eq!(lot.given.len(), 2);
+        assert_eq!(later.given, [(3, slot(b"a"))]);
+        outbox.put_back(later);
+        assert_eq!(outbox.lot().given.len(), 1);
+    }
+
+    #[test]
+    fn every_part_has_a_bound_and_what_it_takes_to_be_over_it_is_counted() {
+        let outbox = Outbox::default();
+        let key = |number: usize| Key::of([&number.to_be_bytes()[..]]);
+        let life = Duration::from_secs(1);
+        let spent = (0..MOST + 3).map(|number| Spent {
+            key: key(number),
+            amount: 1,
+            life,
+        });
+        outbox.spend(&spent.collect::<Vec<_>>());
+        assert_eq!(outbox.untold(), 3);
+        outbox.spend(&[Spent {
+            key: key(0),
+            amount: 1,
+            life,
+        }]);
+        assert_eq!(outbox.untold(), 3, "what is known has room");
+        let mut seen = 0;
+        loop {
+            let lot = outbox.lot();
+            if lot.is_empty() {
+                break;
+            }
+            assert!(lot.spent.len() <= LOT);
+            seen += lot.spent.values().map(|(amount, _)| amount).sum::<u64>();
+        }
+        assert_eq!(seen, MOST as u64 + 1);
     }
 }

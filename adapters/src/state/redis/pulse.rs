@@ -1,9 +1,11 @@
 //! The pulse of a replica: it lives, it knows the news, and what its configuration has withdrawn all learn.
 
-use super::script::{self, PULSE, SAY, natural, odd};
+use super::script::{self, LEAVE, PULSE, SAY, natural, odd};
 use super::{Down, Redis, locked};
 use redis::Value;
 use std::collections::BTreeSet;
+use std::time::Duration;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 /// What a replica says of itself, twice a second.
@@ -22,7 +24,7 @@ pub struct Pulse {
     pub news: Vec<News>,
     /// The newest of it.
     pub seen: u64,
-    /// How many replicas live, this one among them.
+    /// How many replicas live, this one among them. Right after the store was away: as many as there were, at least.
     pub replicas: u32,
     /// What any living replica has withdrawn.
     pub withdrawn: Vec<Box<str>>,
@@ -52,9 +54,17 @@ pub(super) struct Pulsed {
     withdrawn: Vec<u8>,
     /// The link over which that was said.
     said: u64,
+    /// How many replicas there were at the last one, and how long they may take to come back to a store that was away.
+    replicas: u32,
+    former: Option<(u32, Instant)>,
+    /// The link of the last one.
+    link: u64,
     /// The link over which the store was first seen to have forgotten; 0 when that is known.
     lost: u64,
 }
+
+/// As long as a replica lives without a word.
+const RETURN: Duration = Duration::from_secs(5);
 
 // === impl Redis ===
 
@@ -87,9 +97,36 @@ impl Redis {
             };
         });
         let mut pulse = read(asked.await?)?;
+        for news in &pulse.news {
+            if let News::Ended { id, end } = news {
+                locked(&shared.memory).ended(*id, end);
+            }
+        }
         let mut pulsed = locked(&shared.pulsed);
+        pulse.replicas = pulsed.count(standing.link, pulse.replicas);
         pulse.lost |= pulsed.after(standing.link, &standing.epoch.text, say.as_deref());
         Ok(pulse)
+    }
+
+    /// How many replicas lived at the last pulse, this one among them.
+    pub fn replicas(&self) -> u32 {
+        locked(&self.shared.pulsed).replicas.max(1)
+    }
+
+    /// Says that this replica lives no longer: nobody waits until it is taken for dead.
+    ///
+    /// # Errors
+    ///
+    /// The store does not answer.
+    pub async fn leave(&self) -> Result<(), Down> {
+        let asked = self.shared.ask(&LEAVE, |standing, command| {
+            standing.keys(command, 2);
+            command
+                .arg(standing.key(b'a', b"living"))
+                .arg(standing.key(b'w', b"withdrawn"));
+            standing.proof(command);
+        });
+        asked.await.map(drop)
     }
 
     /// Tells all replicas a message.
@@ -99,10 +136,8 @@ impl Redis {
     /// The store does not answer.
     pub async fn say(&self, message: &[u8]) -> Result<(), Down> {
         let asked = self.shared.ask(&SAY, |standing, command| {
-            standing.keys(command, 1);
-            command.arg(standing.key(b'n', b"news"));
-            standing.proof(command);
-            command.arg(standing.base()).arg(message);
+            standing.task(command);
+            command.arg(message);
         });
         asked.await.map(drop)
     }
@@ -133,6 +168,17 @@ impl Pulsed {
     fn before(&self, link: u64, epoch: &str) -> (Option<Vec<u8>>, bool) {
         let say = (self.said != link).then(|| self.withdrawn.clone());
         (say, self.epoch.is_empty() || *self.epoch == *epoch)
+    }
+
+    fn count(&mut self, link: u64, replicas: u32) -> u32 {
+        let now = Instant::now();
+        if self.link != link {
+            self.link = link;
+            self.former = Some((self.replicas, now + RETURN));
+        }
+        let former = self.former.filter(|(_, until)| now < *until);
+        self.replicas = former.map_or(replicas, |(former, _)| replicas.max(former));
+        self.replicas
     }
 
     /// Whether the caller is to be told of a loss.

@@ -21,6 +21,7 @@ script!(SETTLE: "settle");
 script!(TAKE: "guard", "take");
 script!(GIVE: "guard", "give");
 script!(SPEND: "guard", "spend");
+script!(RAISE: "guard", "raise");
 script!(ENTRY: "guard", "entry");
 script!(REMOVE: "guard", "remove");
 script!(OPEN_TASK: "guard", "task", "open_task");
@@ -31,6 +32,7 @@ script!(REFRESH: "guard", "task", "refresh");
 script!(END_TASK: "guard", "task", "end_task");
 script!(SAY: "guard", "task", "say");
 script!(PULSE: "guard", "pulse");
+script!(LEAVE: "guard", "leave");
 
 // === impl Script ===
 

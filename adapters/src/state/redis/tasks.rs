@@ -4,7 +4,7 @@
 use super::script::{
     self, END_TASK, FIND_TASK, LABELS, OPEN_TASK, Script, TOUCH_TASK, natural, odd,
 };
-use super::{Down, EXACT, Redis};
+use super::{Down, EXACT, Redis, locked};
 use redis::{Cmd, Value};
 use uuid::Uuid;
 
@@ -125,7 +125,9 @@ impl Redis {
         let told = self.task(&END_TASK, |command| {
             command.arg(text(id)).arg(end).arg("");
         });
-        told.await.map(drop)
+        told.await?;
+        locked(&self.shared.memory).ended(id, end);
+        Ok(())
     }
 
     /// Ends a task that no replica has used for as long as it may be unused. Says whether it has ended.
@@ -137,7 +139,11 @@ impl Redis {
         let told = self.task(&END_TASK, |command| {
             command.arg(text(id)).arg(end).arg(now);
         });
-        Ok(natural(told.await?.as_ref())? != 0)
+        let ended = natural(told.await?.as_ref())? != 0;
+        if ended {
+            locked(&self.shared.memory).ended(id, end);
+        }
+        Ok(ended)
     }
 
     async fn task(
@@ -146,10 +152,7 @@ impl Redis {
         fill: impl Fn(&mut Cmd) + Send + Sync,
     ) -> Result<Option<Value>, Down> {
         let asked = self.shared.ask(script, |standing, command| {
-            standing.keys(command, 1);
-            command.arg(standing.key(b'n', b"news"));
-            standing.proof(command);
-            command.arg(standing.base());
+            standing.task(command);
             fill(command);
         });
         Ok(asked.await?.into_iter().nth(1))

@@ -148,6 +148,7 @@ mod tests {
             "postgres://db.example",
             "postgres://db.example/",
             "postgres:///ledger",
+            "postgres:///ledger/books",
             "postgres://db.example/a/b",
             "postgres://db.example/a%22b",
             "postgres://db.example/a?sslmode=off",

@@ -213,6 +213,13 @@ pub(super) fn url(text: &str) -> Result<Url, Fault> {
 ///
 /// As [`url`].
 pub(super) fn place(rest: &str, port: u16) -> Result<Url, Fault> {
+    // Of ours any number of slashes may stand before the host.
+    if rest.starts_with(['/', '\\']) {
+        return Err(Fault::new(
+            "the URL names no host",
+            "write `//host` behind its scheme",
+        ));
+    }
     let mut url = url(&format!("https://{rest}"))?;
     let written = rest.split('/').next().unwrap_or_default();
     if url.port().is_none() && !written.ends_with(":443") {

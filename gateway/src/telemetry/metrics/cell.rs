@@ -34,6 +34,11 @@ impl Count {
         self.0.fetch_add(many, Ordering::Relaxed);
     }
 
+    /// As many as are counted elsewhere.
+    pub fn reach(&self, total: u64) {
+        self.0.fetch_max(total, Ordering::Relaxed);
+    }
+
     /// How many so far.
     pub fn total(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
@@ -111,6 +116,31 @@ impl<L: Label> Family<L> {
 
     pub(super) fn read(&self) -> Vec<Point> {
         self.points(|cell| Value::Whole(cell.total().try_into().unwrap_or(i64::MAX)))
+    }
+}
+
+impl<L: Label, M: Label> Each<L, Family<M>> {
+    /// One more of both.
+    pub fn count(&self, first: L, second: M) {
+        if let Some(family) = self.cell(first) {
+            family.count(second);
+        }
+    }
+
+    /// How many so far.
+    pub fn total(&self, first: L, second: M) -> u64 {
+        self.cell(first).map_or(0, |family| family.total(second))
+    }
+
+    pub(super) fn read(&self) -> Vec<Point> {
+        let families = L::VALUES.iter().zip(&self.cells);
+        let points = families.flat_map(|(name, family)| {
+            family.read().into_iter().map(|mut point| {
+                point.labels.insert(0, (L::KEY, (*name).into()));
+                point
+            })
+        });
+        points.collect()
     }
 }
 

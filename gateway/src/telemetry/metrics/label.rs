@@ -80,8 +80,36 @@ labels! {
     Audit = "audit",
     /// No credential was to be had.
     Credential = "credential",
+    /// What several gateways share could not be asked for.
+    Store = "store",
     /// The server could not be reached, or gave no answer.
     Upstream = "upstream",
+}
+
+labels! {
+    /// Where a limit is written.
+    LimitOf, "of":
+    /// A rule.
+    Rule = "rule",
+    /// An agent's envelope.
+    Envelope = "envelope",
+    /// A server.
+    Server = "server",
+    /// The gateway.
+    Gateway = "gateway",
+}
+
+labels! {
+    /// What became of a call that was held against a limit.
+    Admission, "outcome":
+    /// It passed.
+    Admitted = "admitted",
+    /// The limit is reached.
+    Refused = "refused",
+    /// Nobody could count.
+    Uncounted = "uncounted",
+    /// It waited, and its task or the gateway ended.
+    Left = "left",
 }
 
 labels! {

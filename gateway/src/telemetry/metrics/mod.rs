@@ -5,8 +5,11 @@
 
 mod cell;
 mod duration;
+mod fleet;
 mod label;
 mod lease;
+mod level;
+mod limit;
 mod name;
 pub(super) mod otlp;
 mod process;
@@ -18,8 +21,13 @@ mod text;
 
 pub use cell::{Count, Each, Family, Gauge, Held};
 pub use duration::{Durations, Operation, Subject, Subjects, Target};
-pub use label::{Decided, Label, Log, Lost, Outcome, Refused, Reload, Returned, Shut, Way, Would};
+pub use fleet::Fleet;
+pub use label::{
+    Admission, Decided, Label, LimitOf, Log, Lost, Outcome, Refused, Reload, Returned, Shut, Way,
+    Would,
+};
 pub use lease::Leases;
+pub use limit::Limits;
 pub(crate) use name::OTHER;
 pub use reading::{Kind, Point, Reading, Unit, Value};
 pub use server::{Health, Servers};
@@ -75,6 +83,10 @@ pub struct Metrics {
     pub servers: Servers,
     /// Credentials minted and taken back.
     pub leases: Leases,
+    /// Calls held against limits.
+    pub limits: Limits,
+    /// The gateways it shares its state with.
+    pub fleet: Fleet,
     /// Records of audit.
     pub audit: Audit,
     /// Spans and log lines on their way to a collector.
@@ -141,6 +153,8 @@ impl Default for Metrics {
             sent: Durations::new(Side::Client),
             servers: Servers::default(),
             leases: Leases::default(),
+            limits: Limits::default(),
+            fleet: Fleet::default(),
             audit: Audit::default(),
             exported: Exported::default(),
         }
@@ -207,40 +221,12 @@ impl Metrics {
         all.extend(self.durations());
         all.extend(self.servers.read());
         all.extend(self.leases.read());
+        all.extend(self.limits.read());
+        all.extend(self.fleet.read());
         all.extend(self.audit.read());
         all.extend(self.exported.read());
         all.extend(process::read());
         all
-    }
-
-    /// What is open, and how late that makes the gateway.
-    fn levels(&self) -> [Reading; 5] {
-        let gauge = |name, help, points| Reading::new(name, GAUGE, help, points);
-        let level = |gauge: &Gauge| Point::alone(Value::Whole(gauge.value()));
-        [
-            gauge(
-                "hopgate.connections",
-                "Open client connections.",
-                level(&self.connections),
-            ),
-            gauge(
-                "hopgate.calls.open",
-                "Calls without an answer yet.",
-                level(&self.open),
-            ),
-            gauge("hopgate.streams", "Open streams.", level(&self.streams)),
-            gauge(
-                "hopgate.tasks",
-                "Open tasks, as last counted.",
-                level(&self.tasks),
-            ),
-            Reading::new(
-                "hopgate.lag",
-                (Kind::Gauge, Unit::Seconds),
-                "How late the gateway gets to what is ready; 0 while few calls are open.",
-                Point::alone(Value::thousandths(self.lag.value())),
-            ),
-        ]
     }
 
     /// How long operations took.

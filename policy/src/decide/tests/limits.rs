@@ -1,6 +1,6 @@
 //! What a granted call is held against.
 
-use super::{NOW, policy, request};
+use super::{ASKED, Dice, NOW, policy, request};
 use crate::limit::Source;
 use crate::{Decision, Policy, Request, Target, decide};
 use std::sync::Arc;
@@ -192,4 +192,65 @@ fn without_limits_nothing_is_kept() {
         count.count_total
     };
     assert_eq!((cost(&plain), cost(&limited) > 0), (0, true));
+}
+
+/// Whatever rules there are, in whatever order: a call is held against the limits of exactly those that would let it
+/// pass alone.
+#[test]
+fn every_rule_brings_its_own_limits_and_no_order_matters() {
+    let mut dice = Dice(23);
+    let (mut some, mut several) = (0, 0);
+    for _ in 0..200 {
+        let rules: Vec<String> = (0..2 + dice.roll(5))
+            .map(|number| {
+                let rule = dice.rule(number);
+                match (rule.contains("allow"), dice.roll(3)) {
+                    (true, 0) => rule + "limit = { concurrency = 2 }\n",
+                    (true, 1) => rule + "limit = [{ rate = \"1/s\" }, { rate = \"9/d\" }]\n",
+                    _ => rule,
+                }
+            })
+            .collect();
+        let of = |rules: &[String]| {
+            let mixed = rules.concat();
+            let world = WORLD.replace("s/**", "**");
+            policy(&format!("{world}[servers.t]\n{mixed}"))
+        };
+        let whole = of(&rules);
+        let mut turned = rules.clone();
+        turned.rotate_left(dice.roll(rules.len()));
+        turned.reverse();
+        let turned = of(&turned);
+        let alone: Vec<Policy> = rules
+            .iter()
+            .map(|rule| of(std::slice::from_ref(rule)))
+            .collect();
+        for (target, agent) in ASKED
+            .iter()
+            .flat_map(|(server, target)| ["ada", "bob"].map(|agent| ((*server, *target), agent)))
+        {
+            let call = request(agent, target.0, target.1);
+            let decision = decide(&whole, &call, NOW);
+            let Some(measure) = decision.measure() else {
+                continue;
+            };
+            assert_eq!(
+                Some(measure),
+                decide(&turned, &call, NOW).measure(),
+                "{rules:?}"
+            );
+            let own = |world: &Policy| {
+                let decision = decide(world, &call, NOW);
+                let limits = decision.measure().map(|one| one.limits().to_vec());
+                let mut limits = limits.unwrap_or_default();
+                limits.retain(|one| matches!(one.source, Source::Rule(_)));
+                limits
+            };
+            let expected: Vec<_> = alone.iter().flat_map(own).collect();
+            assert_eq!(own(&whole), expected, "{rules:?} {call:?}");
+            some += usize::from(!expected.is_empty());
+            several += usize::from(expected.len() > 2);
+        }
+    }
+    assert!(some > 200 && several > 50, "too little: {some} {several}");
 }

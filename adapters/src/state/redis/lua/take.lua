@@ -6,7 +6,7 @@
 local SETTLING = 1e6
 local now = clock()
 local born = tonumber(ARGV[5])
-local after = {}
+local after, told = {}, {}
 
 local function refuse(at, wait)
   return { 0, at, wait and math.max(1, math.ceil(wait)) or -1 }
@@ -50,6 +50,7 @@ for i = 3, #KEYS do
   else
     local spent, amount = tonumber(redis.call('GET', KEYS[i])) or 0, tonumber(ARGV[at + 2])
     if spent >= most or spent + amount > most then return refuse(i - 3) end
+    table.insert(told, spent + amount)
   end
 end
 
@@ -68,4 +69,4 @@ for i = 3, #KEYS do
     redis.call('PEXPIRE', KEYS[i], ARGV[at + 3])
   end
 end
-return { writes, -1 }
+return { writes, -1, told }
