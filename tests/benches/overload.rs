@@ -5,7 +5,7 @@
 //! offered to it, nor hide the wait of those who could not even be sent.
 
 use crate::load::{Caller, Target};
-use crate::machine::{Cores, about, commit, rss};
+use crate::machine::{Cores, about, commit, cpu, rss};
 use crate::stub::text;
 use crate::subjects::{Child, Proxy};
 use std::fmt::Write;
@@ -39,6 +39,8 @@ struct Run {
     offered: f64,
     ends: Ends,
     seconds: f64,
+    /// CPU time the gateway had, in cores.
+    cpu: f64,
     rss: usize,
 }
 
@@ -89,6 +91,13 @@ async fn offer(proxy: &Proxy, size: usize, (times, capacity): (f64, f64), plan: 
         callers.push(Caller::connect(&proxy.target()).await);
     }
     let began = Instant::now() + Duration::from_millis(100);
+    let pid = proxy.pid();
+    let watched = tokio::spawn(async move {
+        sleep_until(began + plan.warm).await;
+        let before = cpu(pid);
+        sleep_until(began + plan.warm + plan.measured).await;
+        cpu(pid).saturating_sub(before)
+    });
     let mut keeping = JoinSet::new();
     for caller in callers {
         let (schedule, target) = (Arc::clone(&schedule), proxy.target());
@@ -111,6 +120,7 @@ async fn offer(proxy: &Proxy, size: usize, (times, capacity): (f64, f64), plan: 
         offered,
         ends,
         seconds: plan.measured.as_secs_f64(),
+        cpu: watched.await.expect("watch").as_secs_f64() / plan.measured.as_secs_f64(),
         rss: rss(proxy.pid()),
     }
 }
@@ -219,7 +229,7 @@ impl Run {
             failed,
         } = &self.ends;
         format!(
-            "| {} | {:.0} | {:.0} | {:.1} % | {:.1} % | {failed} | {} | {} | {} | {:.0} |",
+            "| {} | {:.0} | {:.0} | {:.1} % | {:.1} % | {failed} | {} | {} | {} | {:.2} | {:.0} |",
             self.name,
             self.offered,
             self.goodput(),
@@ -228,6 +238,7 @@ impl Run {
             millis(answered, 0.5),
             millis(answered, 0.99),
             millis(refused, 0.99),
+            self.cpu,
             self.rss as f64 / 1_048_576.0
         )
     }
@@ -244,8 +255,8 @@ fn render(name: &str, capacity: f64, runs: &[Run]) -> String {
     let peak = runs.iter().map(Run::goodput).fold(capacity, f64::max);
     let mut page = format!(
         "\n{name}: {BUSY} callers, each waiting for its answer, get {capacity:.0} calls/s; the peak is {peak:.0}.\n\n\
-         | offered | calls/s | answered/s | of the peak | refused | failed | answers p50 ms | p99 ms | refusals p99 ms | RSS MiB |\n\
-         | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
+         | offered | calls/s | answered/s | of the peak | refused | failed | answers p50 ms | p99 ms | refusals p99 ms | cores | RSS MiB |\n\
+         | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
     );
     for run in runs {
         writeln!(page, "{}", run.row(peak)).expect("text");

@@ -135,3 +135,24 @@ async fn an_interrupt_drains_too() {
         "ok"
     );
 }
+
+/// Whoever keeps a connection finds it open, is answered, and told not to keep it; and so is whoever comes anew.
+#[tokio::test]
+async fn it_lingers_until_others_have_noticed() {
+    let upstream = Upstream::saying("ok").await;
+    let setup = Setup::new(&upstream.url()).gateway("[gateway.deadlines]\nlinger = \"2s\"");
+    let mut gateway = Gateway::start(&setup).await;
+    let agent = Agent::modern(&gateway);
+    let kept = agent.call("echo", "{}").await;
+    let closes = |answer: &tests::Whole| answer.head.get("connection") == Some("close");
+    assert!(!closes(&kept));
+    gateway.signal("TERM");
+    while gateway.admin("/readyz", true).await.0.status() == 200 {
+        assert!(gateway.exited().is_none(), "ready to the end");
+    }
+    let last = agent.call("echo", "{}").await;
+    assert_eq!(last.said(), "ok");
+    assert!(closes(&last));
+    assert_eq!(gateway.ended().await.code(), Some(0));
+    assert!(TcpStream::connect(gateway.address()).await.is_err());
+}

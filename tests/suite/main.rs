@@ -18,6 +18,7 @@ mod headers;
 mod identity;
 mod limits;
 mod mrtr;
+mod overload;
 mod policy;
 mod policy_cli;
 mod rates;

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 
 use super::edge::{Edge, Invited};
 use super::http::Handler;
-use super::pressure::Pressure;
+use super::pressure::{Pressure, Room};
 use super::route::{Route, route};
 use super::{Door, Visit, cors};
 use crate::pipeline::inbound::{Inbound, Peer};
@@ -84,15 +84,17 @@ impl<D: Door> Handler for Entrance<D> {
         self.door.edge()
     }
 
+    fn let_in(&self, method: &Method) -> Result<Option<Room>, Shut> {
+        let room = self.pressure.enter(method, &self.door.edge().bounds);
+        room.map(Some).ok_or(Shut::Overload)
+    }
+
     async fn handle(
         self: Arc<Self>,
         request: Request<Incoming>,
         peer: Peer,
     ) -> Response<Self::Body> {
         let edge = self.door.edge();
-        let Some(_open) = self.pressure.enter(request.method(), &edge.bounds) else {
-            return self.shut(Shut::Overload);
-        };
         let (head, body) = request.into_parts();
         let invited = match edge.admit(&head) {
             Ok(invited) => invited,

@@ -20,8 +20,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::drain::Drain;
 use super::edge::Edge;
-use super::entrance::plain;
+use super::entrance::{plain, refusal};
 use super::prefilter::{FIELDS_MAX, Filter, HEAD_MAX, Reason, is_lookalike};
+use super::pressure::Room;
 use super::socket::Socket;
 use crate::pipeline::inbound::Peer;
 use crate::telemetry::Metrics;
@@ -34,6 +35,14 @@ pub(crate) trait Handler: Send + Sync + 'static {
 
     /// The listener's part of the current snapshot.
     fn edge(&self) -> Arc<Edge>;
+
+    /// Room for one more request, while it is answered.
+    ///
+    /// # Errors
+    /// Why there is none.
+    fn let_in(&self, _method: &Method) -> Result<Option<Room>, Shut> {
+        Ok(None)
+    }
 
     /// One request with its answer.
     fn handle(
@@ -138,23 +147,39 @@ impl<H: Handler> Connection<H> {
             });
             tracing::debug!(peer = %self.peer.address, reason = reason.name(), "request refused");
             let text = format!("bad request: {}\n", reason.name());
-            let answer = plain(reason.status(), text).map(Either::Left);
-            return Box::pin(std::future::ready(Ok(answer)));
+            return at_once(plain(reason.status(), text));
         }
+        let drain = self.drain.clone();
+        let version = request.version();
+        // Before anything is made for it: what is refused for being too much must cost next to nothing.
+        let room = match self.handler.let_in(request.method()) {
+            Ok(room) => room,
+            Err(why) => {
+                self.metrics.shut.count(why);
+                return at_once(leave(refusal(why), version, &drain));
+            }
+        };
         let handler = self.handler.clone();
         let peer = self.peer.clone();
-        let drain = self.drain.clone();
-        let is_kept = request.version() != Version::HTTP_2;
         Box::pin(async move {
-            let mut answer = handler.handle(request, peer).await;
-            // Whoever keeps this connection sends its next request elsewhere. HTTP/2 has a frame for that.
-            if is_kept && drain.leaving().is_cancelled() {
-                let close = HeaderValue::from_static("close");
-                answer.headers_mut().insert(CONNECTION, close);
-            }
-            Ok(answer.map(Either::Right))
+            let answer = handler.handle(request, peer).await;
+            drop(room);
+            Ok(leave(answer, version, &drain).map(Either::Right))
         })
     }
+}
+
+fn at_once<B: Send + 'static>(answer: Response<Full<Bytes>>) -> Answering<B> {
+    Box::pin(std::future::ready(Ok(answer.map(Either::Left))))
+}
+
+/// While the gateway is leaving, whoever keeps this connection sends its next request elsewhere. HTTP/2 has a frame for that.
+fn leave<B>(mut answer: Response<B>, version: Version, drain: &Drain) -> Response<B> {
+    if version != Version::HTTP_2 && drain.leaving().is_cancelled() {
+        let close = HeaderValue::from_static("close");
+        answer.headers_mut().insert(CONNECTION, close);
+    }
+    answer
 }
 
 /// Bounds against floods of resets, settings, headers and pings; a client has little use for more.

@@ -15,7 +15,6 @@ use tokio::time::Instant;
 use super::Drain;
 use crate::config::Bounds;
 use crate::telemetry::Metrics;
-use crate::telemetry::metrics::Held;
 
 /// How late this process is, and what it does about it.
 #[derive(Debug)]
@@ -32,6 +31,10 @@ pub(crate) struct Pressure {
     busy: Notify,
 }
 
+/// Room for one request, while it is answered.
+#[derive(Debug)]
+pub(crate) struct Room(Arc<Metrics>);
+
 /// What the probe has seen.
 #[derive(Debug, Default)]
 struct Seen {
@@ -41,7 +44,7 @@ struct Seen {
     last: Option<Instant>,
 }
 
-/// So many calls are always let in, and while fewer are open nobody looks how late it is.
+/// While fewer calls are open, nobody looks how late it is.
 const FEW: i64 = 128;
 /// Between two looks.
 const BEAT: Duration = Duration::from_millis(2);
@@ -65,18 +68,21 @@ impl Pressure {
     }
 
     /// Lets a request in, to be answered while the result lives. What ends something is never too much.
-    pub(crate) fn enter(&self, method: &Method, bounds: &Bounds) -> Option<Held<'_>> {
-        let held = self.metrics.open.hold();
+    pub(crate) fn enter(&self, method: &Method, bounds: &Bounds) -> Option<Room> {
+        let room = Room::of(&self.metrics);
         let open = self.metrics.open.value();
-        if open < FEW || *method == Method::DELETE {
-            return Some(held);
+        let most = i64::try_from(bounds.calls).unwrap_or(i64::MAX);
+        if *method == Method::DELETE {
+            return Some(room);
+        }
+        if open < FEW {
+            return (open <= most).then_some(room);
         }
         if self.due.load(Ordering::Relaxed) == 0 {
             self.busy.notify_one();
         }
-        let most = i64::try_from(bounds.calls).unwrap_or(i64::MAX);
         let late = self.over.load(Ordering::Relaxed) && self.late() > bounds.lag;
-        (open <= most && !late).then_some(held)
+        (open <= most && !late).then_some(room)
     }
 
     /// How late it is: what the last beat says, or the one that is overdue.
@@ -143,6 +149,21 @@ impl Pressure {
     }
 }
 
+// === impl Room ===
+
+impl Room {
+    fn of(metrics: &Arc<Metrics>) -> Self {
+        metrics.open.add(1);
+        Self(metrics.clone())
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.0.open.add(-1);
+    }
+}
+
 fn micros(span: Duration) -> u64 {
     u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }
@@ -168,11 +189,11 @@ mod tests {
             Self { pressure, bounds }
         }
 
-        fn enter(&self) -> Option<Held<'_>> {
+        fn enter(&self) -> Option<Room> {
             self.pressure.enter(&Method::POST, &self.bounds)
         }
 
-        fn fill(&self, many: i64) -> Vec<Held<'_>> {
+        fn fill(&self, many: i64) -> Vec<Room> {
             (0..many).map(|_| self.enter().expect("room")).collect()
         }
 
@@ -229,12 +250,14 @@ mod tests {
 
     #[tokio::test]
     async fn more_than_may_be_open_are_refused_and_counted_out() {
-        let mut scene = Scene::new();
-        scene.bounds.calls = 200;
-        let mut held = scene.fill(200);
-        assert!(scene.enter().is_none());
-        assert_eq!(scene.pressure.metrics.open.value(), 200);
-        held.pop();
-        assert!(scene.enter().is_some());
+        for most in [1, 200] {
+            let mut scene = Scene::new();
+            scene.bounds.calls = usize::try_from(most).unwrap();
+            let mut held = scene.fill(most);
+            assert!(scene.enter().is_none());
+            assert_eq!(scene.pressure.metrics.open.value(), most);
+            held.pop();
+            assert!(scene.enter().is_some());
+        }
     }
 }

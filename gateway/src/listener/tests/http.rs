@@ -334,16 +334,16 @@ async fn a_connection_at_rest_is_small() {
 #[tokio::test]
 async fn what_is_too_much_is_refused_at_once() {
     let mut edge = bare();
-    edge.bounds.calls = 128;
+    edge.bounds.calls = 5;
     let house = open(edge);
     let late = format!("GET /servers/late/mcp HTTP/1.1\r\n{HOST}\r\n");
     let mut open = Vec::new();
-    for _ in 0..128 {
+    for _ in 0..5 {
         let mut stream = house.connect().await;
         stream.write_all(late.as_bytes()).await.unwrap();
         open.push(stream);
     }
-    soon("all are open", || house.metrics.open.value() == 128).await;
+    soon("all are open", || house.metrics.open.value() == 5).await;
     let body = "POST /servers/a/mcp HTTP/1.1\r\nContent-Length: 2\r\n";
     let mut kept = house.connect().await;
     for _ in 0..3 {
