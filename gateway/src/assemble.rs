@@ -87,6 +87,9 @@ pub fn house(
     let leases = Arc::clone(leases.get_or_init(|| Arc::new(own())));
     leases.recover(&left, &first);
     let usage = Memory::new(Some(store(&first.config, "budgets.redb")?));
+    let stops = drain.begun().clone();
+    let limits = Limits::new(usage, store_of_all, Arc::clone(&metrics), stops);
+    let limits = Arc::new(limits);
     let (file, counted) = (file.to_owned(), Arc::clone(&metrics));
     let live = Arc::new(Live::new(
         first,
@@ -101,18 +104,13 @@ pub fn house(
         live: Arc::clone(&live),
         tasks: Arc::clone(&tasks),
         mirrors: Arc::default(),
-        limits: Arc::new(Limits::new(
-            usage,
-            store_of_all.clone(),
-            Arc::clone(&metrics),
-            drain.begun().clone(),
-        )),
+        limits: Arc::clone(&limits),
         leases: Arc::clone(&leases),
         ledger: Arc::clone(&ledger),
         draining: drain.begun().clone(),
     };
     tokio::spawn(sweep(shared.clone(), Arc::clone(&metrics)));
-    tokio::spawn(tick(Arc::clone(&ledger), Arc::clone(&shared.limits)));
+    tokio::spawn(tick(Arc::clone(&ledger), Arc::clone(&limits)));
     tokio::spawn(crate::fleet::serve(shared.clone(), Arc::clone(&metrics)));
     let door = Arc::new(Pipeline::new(shared, Arc::clone(&tracer)));
     Ok(House {
@@ -120,6 +118,7 @@ pub fn house(
         door,
         tasks,
         leases,
+        limits,
         ledger,
         metrics,
         tracer,

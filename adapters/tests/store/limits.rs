@@ -2,20 +2,14 @@
 
 use crate::both;
 use crate::server::{Kind, Server, until};
-use adapters::state::limit::{Bound, Key, Quota, Refused, Spent, Take};
+use adapters::state::limit::{Bound, Key, Quota, Refused, Take};
 use adapters::state::redis::{Beat, Redis};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::timeout;
 
 both!(
-    a_bucket_holds_its_burst_and_fills_evenly,
-    no_more_than_burst_and_rate_whoever_asks,
-    all_or_nothing,
-    slots_are_shared_and_given_back,
-    budgets_are_spent_once,
-    cells_that_were_not_needed_come_back,
+    nobody_gives_what_another_took,
+    a_slot_held_unasked_is_told,
     who_leaves_while_taking_holds_nothing,
     the_slots_of_the_dead_are_free,
     a_clock_that_went_back_delays_nobody_for_long,
@@ -64,171 +58,45 @@ async fn refused(redis: &Redis, takes: &[Take]) -> Refused {
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-async fn a_bucket_holds_its_burst_and_fills_evenly(kind: Kind) {
+async fn nobody_gives_what_another_took(kind: Kind) {
     let server = Server::start(kind).await;
     let (one, two) = (server.replica().await, server.replica().await);
-    let take = [rate("a", 3, DAY, 4)];
-    for replica in [&one, &two, &two, &one] {
-        assert!(taken(replica, &take).await);
-    }
-    let third = DAY / 3;
-    for replica in [&one, &two] {
-        let wait = refused(replica, &take).await.retry.unwrap();
-        assert!(
-            wait <= third && wait > third - Duration::from_secs(60),
-            "{wait:?}"
-        );
-    }
-    assert!(
-        taken(&one, &[rate("b", 3, DAY, 4)]).await,
-        "another one's is another"
-    );
-    // A third of a second: as long as the store says, and no longer.
-    let take = [rate("c", 3, Duration::from_secs(1), 1)];
-    assert!(taken(&one, &take).await);
-    let wait = refused(&two, &take).await.retry.unwrap();
-    assert!(wait <= Duration::from_millis(334), "{wait:?}");
-    sleep(wait).await;
-    assert!(taken(&two, &take).await);
+    let slot = [slots("a", 2)];
+    assert!(taken(&one, &slot).await && taken(&two, &slot).await);
+    one.give(&slot);
+    one.give(&slot);
+    one.give(&slot);
+    until("a place", async || taken(&one, &slot).await).await;
+    assert!(!taken(&one, &slot).await && !taken(&two, &slot).await);
 }
 
-/// From two replicas, as fast as they can, until so many are admitted; a slow machine takes longer, and is allowed more.
-async fn no_more_than_burst_and_rate_whoever_asks(kind: Kind) {
-    let server = Server::start(kind).await;
-    let (enough, burst) = (230, 30_u32);
-    let take = [rate("a", 700, Duration::from_secs(7), burst)];
-    let replicas = [server.replica().await, server.replica().await];
-    let began = Instant::now();
-    let counts = Arc::new([AtomicU32::new(0), AtomicU32::new(0)]);
-    let mut all = tokio::task::JoinSet::new();
-    for replica in replicas.iter().cycle().take(8) {
-        let (replica, counts) = (Arc::clone(replica), Arc::clone(&counts));
-        all.spawn(async move {
-            let [admitted, refused] = &*counts;
-            while admitted.load(Ordering::Relaxed) < enough {
-                let count = match taken(&replica, &take).await {
-                    true => admitted,
-                    false => refused,
-                };
-                count.fetch_add(1, Ordering::Relaxed);
-            }
-        });
-    }
-    let done = async { while all.join_next().await.is_some() {} };
-    timeout(Duration::from_secs(60), done).await.unwrap();
-    let most = f64::from(burst) + 100.0 * began.elapsed().as_secs_f64();
-    let [admitted, refused] = counts
-        .each_ref()
-        .map(|count| f64::from(count.load(Ordering::Relaxed)));
-    assert!(admitted <= most * 1.01, "{admitted} of {most}");
-    assert!(
-        admitted >= f64::from(enough) && refused > 0.0,
-        "{refused} refused"
-    );
-}
-
-async fn all_or_nothing(kind: Kind) {
-    let server = Server::start(kind).await;
-    let redis = server.replica().await;
-    let (cell, slot, part) = (rate("a", 1, DAY, 2), slots("b", 1), budget("c", 10, 4));
-    assert!(taken(&redis, &[cell, slot, part]).await);
-    let why = refused(&redis, &[cell, slot, part]).await;
-    assert_eq!((why.at, why.retry), (1, None));
-    assert!(
-        taken(&redis, &[cell, part]).await,
-        "nothing was taken by who was refused"
-    );
-    assert_eq!(
-        refused(&redis, &[part]).await,
-        Refused { at: 0, retry: None }
-    );
-    assert_eq!(
-        refused(&redis, &[part, cell]).await.at,
-        0,
-        "the first of them"
-    );
-    let why = refused(&redis, &[cell, part]).await;
-    assert!(why.at == 0 && why.retry.is_some(), "{why:?}");
-    assert!(redis.take(&[]).await.unwrap().is_ok());
-}
-
-async fn slots_are_shared_and_given_back(kind: Kind) {
+/// As one is that was taken while the store was away, and is told it when it is back.
+async fn a_slot_held_unasked_is_told(kind: Kind) {
     let server = Server::start(kind).await;
     let (one, two) = (server.replica().await, server.replica().await);
     let slot = [slots("a", 3)];
-    for replica in [&one, &two, &two] {
-        assert!(taken(replica, &slot).await);
-    }
-    assert!(!taken(&one, &slot).await && !taken(&two, &slot).await);
-    one.give(&slot);
-    until("a place", async || taken(&two, &slot).await).await;
-    // What one never took, or has given already, is not given.
-    one.give(&slot);
-    one.give(&slot);
-    two.put(b"after", b"", DAY).await.unwrap();
-    sleep(Duration::from_millis(50)).await;
-    assert!(!taken(&one, &slot).await);
-    for _ in 0..3 {
-        two.give(&slot);
-    }
-    for _ in 0..3 {
-        until("places", async || taken(&one, &slot).await).await;
-    }
-    assert!(!taken(&two, &slot).await);
-}
-
-async fn budgets_are_spent_once(kind: Kind) {
-    let server = Server::start(kind).await;
-    let (one, two) = (server.replica().await, server.replica().await);
-    assert!(taken(&one, &[budget("a", 100, 60)]).await);
-    assert!(!taken(&two, &[budget("a", 100, 41)]).await);
-    assert!(
-        taken(&two, &[budget("a", 100, 0)]).await,
-        "something is left"
-    );
-    assert!(taken(&two, &[budget("a", 100, 40)]).await);
-    assert!(!taken(&one, &[budget("a", 100, 0)]).await, "nothing is");
-    let spent = |amount| Spent {
-        key: key("b"),
-        amount,
-        life: DAY,
-    };
-    one.spend(&[spent(1 << 40), spent(5)]);
-    two.spend(&[spent(1)]);
-    let left = (1 << 40) + 6;
-    until("spent", async || {
-        !taken(&one, &[budget("b", left, 0)]).await
+    assert!(one.hold(&key("a"), 2) && one.hold(&key("a"), 2));
+    assert!(!one.hold(&key("a"), 2), "no more than its part");
+    let room = |at| Ok(Err(Refused { at, retry: None }));
+    until("told", async || {
+        let both = [two.take(&slot).await, two.take(&slot).await];
+        let free = both.iter().filter(|taken| **taken == Ok(Ok(()))).count();
+        for _ in 0..free {
+            two.give(&slot);
+        }
+        free == 1
     })
     .await;
-    assert!(taken(&two, &[budget("b", left + 1, 1)]).await);
-    assert!(!taken(&two, &[budget("b", left + 1, 0)]).await);
-    let short = Take {
-        key: key("c"),
-        bound: Bound::Budget {
-            most: 1,
-            amount: 1,
-            life: Duration::from_millis(20),
-        },
-    };
-    assert!(taken(&one, &[short]).await);
-    until("forgotten", async || taken(&two, &[short]).await).await;
-}
-
-async fn cells_that_were_not_needed_come_back(kind: Kind) {
-    let server = Server::start(kind).await;
-    let redis = server.replica().await;
-    let takes = [rate("a", 1, DAY, 2), budget("b", 2, 1)];
-    assert!(taken(&redis, &takes).await && taken(&redis, &takes).await);
-    assert!(!taken(&redis, &takes).await);
-    redis.give(&takes);
-    until("given back", async || taken(&redis, &takes).await).await;
-    assert!(!taken(&redis, &takes[..1]).await && !taken(&redis, &takes[1..]).await);
+    server.ask(&["CLIENT", "KILL", "TYPE", "normal"]).await;
+    until("a new link", async || one.take(&slot).await == Ok(Ok(()))).await;
+    until("another", async || two.take(&slot).await == room(0)).await;
     for _ in 0..3 {
-        redis.give(&takes);
+        one.give(&slot);
     }
-    until("all of it", async || taken(&redis, &takes).await).await;
-    assert!(taken(&redis, &takes).await);
-    assert!(!taken(&redis, &takes).await, "and no more than all");
+    for _ in 0..3 {
+        until("given", async || taken(&two, &slot).await).await;
+    }
+    assert!(!taken(&two, &slot).await);
 }
 
 async fn who_leaves_while_taking_holds_nothing(kind: Kind) {

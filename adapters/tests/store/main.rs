@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop")]
 
 mod access;
+mod contract;
 mod disturbed;
 mod forgetful;
 mod kept;

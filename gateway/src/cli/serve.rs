@@ -14,6 +14,7 @@ use crate::admin::{self, Board, Notice, Readiness};
 use crate::audit::{Ledger, event};
 use crate::config::{Config, Gateway};
 use crate::credentials::Leases;
+use crate::limit::Limits;
 use crate::listener::{Door, Drain, Edge, Listener};
 use crate::live::{self, Live, Snapshot};
 use crate::task::{Tasks, Terms};
@@ -42,6 +43,8 @@ pub struct House<S, D> {
     pub(crate) tasks: Arc<Tasks>,
     /// The leases.
     pub(crate) leases: Arc<Leases>,
+    /// What calls have taken.
+    pub(crate) limits: Arc<Limits>,
     /// The records.
     pub(crate) ledger: Arc<Ledger>,
     /// The numbers.
@@ -63,6 +66,7 @@ pub struct Open {
     admin_drain: Drain,
     tasks: Arc<Tasks>,
     leases: Arc<Leases>,
+    limits: Arc<Limits>,
     ledger: Arc<Ledger>,
 }
 
@@ -187,6 +191,7 @@ pub fn open<S: Configured, D: Door>(house: House<S, D>) -> Result<Open, String> 
         door,
         tasks,
         leases,
+        limits,
         ledger,
         metrics,
         tracer: _,
@@ -209,6 +214,7 @@ pub fn open<S: Configured, D: Door>(house: House<S, D>) -> Result<Open, String> 
         admin_drain: admin_drain.clone(),
         tasks: tasks.clone(),
         leases: leases.clone(),
+        limits,
         ledger: ledger.clone(),
     };
     let office = Office {
@@ -251,6 +257,9 @@ impl Open {
         }
         if let Some(fleet) = self.tasks.fleet() {
             fleet.leave().await;
+        }
+        if let Err(why) = self.limits.settled().await {
+            tracing::error!("not all that was spent is on disk: {why}");
         }
         if let Err(why) = self.ledger.close(event::stopped()).await {
             tracing::error!("not every record is on disk: {why}");

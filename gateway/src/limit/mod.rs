@@ -21,6 +21,7 @@ use crate::identity::now;
 use crate::pipeline::{Evidence, Record, Refusal, Step};
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::Admission;
+use adapters::state::StateError;
 use adapters::state::limit::{Memory, Refused};
 use adapters::state::redis::Redis;
 use counters::Counters;
@@ -133,6 +134,15 @@ impl Limits {
         limits.overflow.reach(size.overflowed);
         let alone = self.counters.shared.as_ref().is_some_and(Shared::is_alone);
         limits.alone.set(alone.into());
+    }
+
+    /// Waits until all that was spent is written down.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not.
+    pub(crate) async fn settled(&self) -> Result<(), StateError> {
+        self.counters.memory.settled().await
     }
 
     /// Lets go of what has had its time.

@@ -64,3 +64,25 @@ impl Cause {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_read_as_it_was_written_and_never_missed() {
+        let end = End {
+            cause: Cause::SessionOver,
+            at: 7,
+        };
+        assert_eq!(End::read(&end.write(), 9), end);
+        for odd in [
+            &b""[..],
+            b"{}",
+            b"\xff",
+            br#"{"cause":"unheard_of","at":1}"#,
+        ] {
+            assert_eq!(End::read(odd, 9).cause, Cause::Closed);
+        }
+    }
+}

@@ -24,6 +24,8 @@ mod sign;
 mod spread;
 pub(crate) mod state;
 mod table;
+#[cfg(test)]
+mod tests;
 mod upkeep;
 mod work;
 

@@ -171,7 +171,7 @@ impl Tasks {
     }
 
     /// Takes a task of another gateway among those here; none where it has ended.
-    async fn take_in(
+    pub(super) async fn take_in(
         &self,
         outbox: &Outbox,
         shared: SharedTask,

@@ -70,7 +70,7 @@ impl Tasks {
     /// # Errors
     ///
     /// Why it is not all there.
-    pub(crate) async fn put_again(&self, all: bool, now: u64) -> Result<(), Down> {
+    pub(crate) async fn put_again(self: &Arc<Self>, all: bool, now: u64) -> Result<(), Down> {
         let Some(outbox) = self.outbox() else {
             return Ok(());
         };
@@ -85,8 +85,17 @@ impl Tasks {
             }
         };
         outbox.tell().await?;
-        for task in open {
-            self.put_open(outbox, &task, now).await?;
+        for some in open.chunks(AT_ONCE) {
+            let mut putting = JoinSet::new();
+            for task in some {
+                let (tasks, outbox, task) =
+                    (Arc::clone(self), Arc::clone(outbox), Arc::clone(task));
+                putting.spawn(async move { tasks.put_open(&outbox, &task, now).await });
+            }
+            while let Some(put) = putting.join_next().await {
+                // One that panicked is put with the next loss.
+                put.unwrap_or(Ok(()))?;
+            }
         }
         if all {
             self.spread_again(&outbox.fleet, now).await;
@@ -105,7 +114,11 @@ impl Tasks {
             .open_task(&shared, name.as_ref().map(<[u8; 32]>::as_slice))
             .await?;
         if standing.id != task.id {
-            // Two gateways have opened one each while they could not speak: both last, and the first is found.
+            // Two gateways have opened one each while they could not speak: the first is found from now on, here too, and
+            // the other is let go idle.
+            if let Err(why) = self.take_in(outbox, standing, now).await {
+                tracing::debug!("what stands in a task's place: {}", why.reason());
+            }
             standing = store.open_task(&shared, None).await?;
         }
         outbox.known(task.id);

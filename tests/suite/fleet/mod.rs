@@ -1,6 +1,7 @@
 //! Several gateways over one real `redis-server`: what one opens the others find, and what one ends is over for all.
 
 mod hops;
+mod limits;
 mod outages;
 mod sessions;
 mod tasks;

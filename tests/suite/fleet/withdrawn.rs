@@ -50,8 +50,11 @@ async fn whom_one_has_withdrawn_nobody_serves() {
     fleet.one.rewrite_text(&whole.replace(&bobs, &suspended));
     let refused = async || status(&bob_elsewhere).await;
     until("bob is refused again", refused, |status| *status == 403).await;
-    let Fleet { mut one, .. } = fleet;
+    let Fleet { mut one, store, .. } = fleet;
     assert!(one.terminate().await.success());
+    // It took leave: who is killed is remembered for a week.
+    let living = store.ask(&["KEYS", "*living"]);
+    assert_eq!(store.ask(&["ZCARD", &living]), "1", "{living}");
     until("bob is served by who is left", served, |status| {
         *status == 200
     })

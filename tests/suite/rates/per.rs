@@ -8,14 +8,14 @@ use tests::{Agent, Era, Gateway, Issuer, Setup, Upstream};
 
 #[tokio::test]
 async fn per_agent_all_subjects_share() {
-    let (gateway, _issuer, [one, two]) = two_subjects("agent").await;
+    let (gateway, _issuer, _upstream, [one, two]) = two_subjects("agent").await;
     assert_eq!(passing(&one, 2).await + passing(&two, 5).await, 3);
     drop(gateway);
 }
 
 #[tokio::test]
 async fn per_subject_each_has_its_own_and_a_fresh_token_gains_nothing() {
-    let (gateway, issuer, [one, two]) = two_subjects("subject").await;
+    let (gateway, issuer, _upstream, [one, two]) = two_subjects("subject").await;
     assert_eq!((passing(&one, 5).await, passing(&two, 5).await), (3, 3));
     let audience = format!("http://{}/servers/up/mcp", gateway.address());
     for number in 0..5 {
@@ -28,9 +28,9 @@ async fn per_subject_each_has_its_own_and_a_fresh_token_gains_nothing() {
 }
 
 /// One agent, whose two subjects an issuer proves.
-async fn two_subjects(per: &str) -> (Gateway, Issuer, [Agent; 2]) {
+async fn two_subjects(per: &str) -> (Gateway, Issuer, Upstream, [Agent; 2]) {
     let issuer = Issuer::start().await;
-    let upstream = Box::leak(Box::new(Upstream::saying("ok").await));
+    let upstream = Upstream::saying("ok").await;
     let limit = format!("{{ rate = \"{SLOW}\", per = \"{per}\" }}");
     let setup = Setup::new(&upstream.url())
         .without_local()
@@ -45,7 +45,7 @@ async fn two_subjects(per: &str) -> (Gateway, Issuer, [Agent; 2]) {
     let audience = format!("http://{}/servers/up/mcp", gateway.address());
     let agents = ["one", "two"]
         .map(|subject| Agent::modern(&gateway).bearer(&issuer.token(subject, &audience)));
-    (gateway, issuer, agents)
+    (gateway, issuer, upstream, agents)
 }
 
 #[tokio::test]

@@ -62,7 +62,7 @@ async fn a_caller_that_leaves_in_the_middle_frees_it() {
 }
 
 #[tokio::test]
-async fn a_cancelled_call_frees_it() {
+async fn a_legacy_caller_that_leaves_frees_it() {
     let (upstream, _) = patient().await;
     let gateway = gateway(&upstream, "").await;
     let ann = in_session(&gateway, "ann").await;

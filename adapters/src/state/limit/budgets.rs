@@ -4,7 +4,7 @@
 //! budget together, for each limit.
 
 use super::Key;
-use crate::state::{Durable, Entry};
+use crate::state::{Durable, Entry, StateError};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -114,6 +114,15 @@ impl Budgets {
             if let Some(line) = book.lines.get(key) {
                 file.put(key.bytes(), &line.written());
             }
+        }
+    }
+
+    /// As [`Budgets::settle`], and waits until it is done.
+    pub(super) async fn settled(&self) -> Result<(), StateError> {
+        self.settle();
+        match &self.file {
+            Some(file) => file.settled().await,
+            None => Ok(()),
         }
     }
 

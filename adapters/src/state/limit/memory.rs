@@ -4,7 +4,7 @@ use super::budgets::{self, Budgets};
 use super::cells::{self, Cells};
 use super::slots::Slots;
 use super::{Bound, Refused, Spent, Take};
-use crate::state::{Durable, Entry};
+use crate::state::{Durable, Entry, StateError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
 
@@ -117,6 +117,15 @@ impl Memory {
     /// Has what was spent written down, soon.
     pub fn settle(&self) {
         self.budgets.settle();
+    }
+
+    /// Waits until all that was spent is written down, where it is.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not.
+    pub async fn settled(&self) -> Result<(), StateError> {
+        self.budgets.settled().await
     }
 
     /// Lets go of what has had its time.

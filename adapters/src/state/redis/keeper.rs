@@ -174,7 +174,7 @@ impl Keeper {
         if !matches!(why, Down::Slow | Down::Lost) || patient {
             self.wire = None;
         }
-        self.shared.lie(why);
+        self.shared.lie(self.link, why);
     }
 
     /// Not all replicas at once.

@@ -22,6 +22,8 @@ use tokio::runtime::Handle;
 pub(super) struct Held {
     /// The newest link: only what was taken over this one is in the store.
     link: u64,
+    /// Whether that is of any use: it stands, or is about to.
+    live: bool,
     slots: HashMap<Key, u32>,
 }
 
@@ -72,14 +74,15 @@ impl Redis {
     /// learns of it with the rest of what this replica holds.
     pub fn hold(&self, key: &Key, most: u32) -> bool {
         let mut held = locked(&self.shared.held);
-        let count = held.slots.entry(*key).or_default();
-        let room = *count < most;
-        if room {
-            *count += 1;
-        } else if *count == 0 {
-            held.slots.remove(key);
+        if held.slots.get(key).copied().unwrap_or(0) >= most {
+            return false;
         }
-        room
+        *held.slots.entry(*key).or_default() += 1;
+        // It may be back already, and know only what was held before.
+        if held.live {
+            self.shared.outbox.hold(held.link, *key);
+        }
+        true
     }
 
     /// What was spent of budgets. Soon.
@@ -146,9 +149,10 @@ fn words(command: &mut Cmd, bound: &Bound) {
     }
 }
 
-/// What one gives back, in the words of its script.
-pub(super) fn amount(command: &mut Cmd, bound: &Bound) {
+/// What one gives back, or holds unasked, in the words of its script.
+pub(super) fn amount(command: &mut Cmd, bound: &Bound, unasked: bool) {
     match bound {
+        Bound::Slots { .. } if unasked => command.arg("h").arg(1),
         Bound::Rate(quota) => command.arg("r").arg(decimal(cell(quota))),
         Bound::Slots { .. } => command.arg("s").arg(1),
         Bound::Budget { amount, .. } => command.arg("b").arg(amount.min(&EXACT)),
@@ -215,7 +219,9 @@ impl Shared {
         });
         let given: Vec<_> = given.copied().collect();
         // Under the lock: what is said over the next link must know whether this is in the outbox or in its own numbers.
-        self.outbox.give(held.link, &given);
+        if held.live {
+            self.outbox.give(held.link, &given);
+        }
     }
 }
 
@@ -225,10 +231,16 @@ impl Held {
     /// What is held when this link comes about; from now on nothing is taken over an older one.
     pub(super) fn over(&mut self, link: u64) -> Vec<(Key, u32)> {
         self.link = link;
+        self.live = true;
         self.slots
             .iter()
             .map(|(key, count)| (*key, *count))
             .collect()
+    }
+
+    /// Nothing is told over this link any more.
+    pub(super) fn fallen(&mut self, link: u64) {
+        self.live &= self.link != link;
     }
 
     /// Remembers slots that were taken over this link, unless it is no longer the newest.

@@ -270,12 +270,14 @@ impl Shared {
             state.since = Instant::now();
             state.why = Some(why);
             drop(state);
+            locked(&self.held).fallen(link.standing.link);
             self.up.send_replace(false);
         }
     }
 
     /// It is still down.
-    fn lie(&self, why: Down) {
+    fn lie(&self, link: u64, why: Down) {
+        locked(&self.held).fallen(link);
         self.failures.fetch_add(1, Ordering::Relaxed);
         locked(&self.state).why = Some(why);
     }

@@ -9,7 +9,7 @@ use super::limits::{amount, bucket, millis};
 use super::script::{self, END_TASK, GIVE, REFRESH, REMOVE, SPEND, natural};
 use super::tasks::{Seen, text};
 use super::{Down, EXACT, Link, Shared, locked};
-use crate::state::limit::{Key, Spent, Take};
+use crate::state::limit::{Bound, Key, Spent, Take};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -30,11 +30,20 @@ pub(super) struct Outbox {
 struct Waiting {
     /// Ends that a store has forgotten.
     ended: Vec<(Uuid, Vec<u8>)>,
-    /// Each with the link it was taken over, or is known to.
-    given: Vec<(u64, Take)>,
+    /// What is given back, and slots that are held unasked, in their order.
+    given: Vec<Given>,
     spent: HashMap<Key, (u64, Duration)>,
     removed: Vec<Vec<u8>>,
     seen: HashMap<Uuid, (u64, u64)>,
+}
+
+/// Something given back, or held unasked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Given {
+    /// The link it was taken over, or is known to.
+    link: u64,
+    take: Take,
+    unasked: bool,
 }
 
 /// Of each kind.
@@ -90,12 +99,12 @@ impl Shared {
         if !given.is_empty() {
             let asked = self.ask_over(link, &GIVE, |standing, command| {
                 standing.keys(command, given.len());
-                for (_, take) in &given {
-                    command.arg(bucket(link, take));
+                for one in &given {
+                    command.arg(bucket(link, &one.take));
                 }
                 standing.proof(command);
-                for (_, take) in &given {
-                    amount(command, &take.bound);
+                for one in &given {
+                    amount(command, &one.take.bound, one.unasked);
                 }
             });
             asked.await?;
@@ -159,18 +168,33 @@ impl Outbox {
         self.untold.load(Ordering::Relaxed)
     }
 
-    /// What was taken over this link, or over an older one and told again over this. Slots are as many as are held.
+    /// What was taken over this link, or over an older one and told again over this.
     pub(super) fn give(&self, link: u64, takes: &[Take]) {
         let mut waiting = locked(&self.waiting);
-        if waiting.given.len() >= MOST {
-            // While the store is away; the next link tells of slots without them.
-            waiting.given.retain(|(over, _)| *over == link);
-        }
         let room = MOST.saturating_sub(waiting.given.len());
         waiting
             .given
-            .extend(takes.iter().take(room).map(|take| (link, *take)));
+            .extend(takes.iter().take(room).map(|take| Given {
+                link,
+                take: *take,
+                unasked: false,
+            }));
         self.pushed(takes.len().saturating_sub(room));
+    }
+
+    /// A slot that is held without the store having been asked: by now it may stand on a link that does not know of it.
+    pub(super) fn hold(&self, link: u64, key: Key) {
+        let bound = Bound::Slots { most: 1 };
+        let mut waiting = locked(&self.waiting);
+        let room = waiting.given.len() < MOST;
+        if room {
+            waiting.given.push(Given {
+                link,
+                take: Take { key, bound },
+                unasked: true,
+            });
+        }
+        self.pushed(usize::from(!room));
     }
 
     /// All ends there are to be told, in the place of those that waited.
@@ -267,8 +291,8 @@ impl Waiting {
     /// Leaves what may be given back over this link, and hands out what waits for a newer one. What was taken over an older one
     /// is already missing from the numbers that this one began with.
     fn only(&mut self, link: u64) -> Self {
-        self.given.retain(|(over, _)| *over >= link);
-        let now = |(over, _): &mut (u64, Take)| *over == link;
+        self.given.retain(|one| one.link >= link);
+        let now = |one: &mut Given| one.link == link;
         let now = self.given.extract_if(.., now).collect();
         Self {
             given: std::mem::replace(&mut self.given, now),
@@ -328,7 +352,10 @@ mod tests {
         let mut lot = outbox.lot();
         let later = lot.only(2);
         assert_eq!(lot.given.len(), 2);
-        assert_eq!(later.given, [(3, slot(b"a"))]);
+        assert_eq!(
+            later.given.iter().map(|one| one.link).collect::<Vec<_>>(),
+            [3]
+        );
         outbox.put_back(later);
         assert_eq!(outbox.lot().given.len(), 1);
     }

@@ -1,4 +1,4 @@
--- What was taken and is not needed. KEYS: the epoch, then one for each. ARGV: from the fifth on two words for each: its kind
+-- What was taken and is not needed, and slots that are held without having been asked for (`h`). KEYS: the epoch, then one for each. ARGV: from the fifth on two words for each: its kind
 -- and the time of a cell, the number of slots, or the amount.
 local now = clock()
 local writes = writing()
@@ -13,6 +13,9 @@ for i = 2, #KEYS do
     else
       redis.call('DEL', KEYS[i])
     end
+  elseif kind == 'h' then
+    redis.call('HINCRBY', KEYS[i], me, amount)
+    redis.call('EXPIRE', KEYS[i], 604800)
   elseif kind == 's' then
     if redis.call('HINCRBY', KEYS[i], me, '-' .. amount) <= 0 then redis.call('HDEL', KEYS[i], me) end
   elseif redis.call('EXISTS', KEYS[i]) == 1 and redis.call('DECRBY', KEYS[i], amount) <= 0 then

@@ -8,8 +8,11 @@ local now = clock()
 local born = tonumber(ARGV[5])
 local after, told = {}, {}
 
-local function refuse(at, wait)
-  return { 0, at, wait and math.max(1, math.ceil(wait)) or -1 }
+-- Of all bounds that are reached the one that takes longest: who comes back when it says, is let in. A slot may be free at any
+-- moment, a budget stays spent.
+local place, longest, wait = nil, -1, -1
+local function reached(at, patience, till)
+  if patience > longest then place, longest, wait = at, patience, till end
 end
 
 -- The time at which the bucket is full again once this cell is taken, or how long until there is one.
@@ -40,19 +43,24 @@ for i = 3, #KEYS do
   local at = 4 * i - 6
   local kind, most = ARGV[at], tonumber(ARGV[at + 1])
   if kind == 'r' then
-    local full, wait = cell(KEYS[i], most, tonumber(ARGV[at + 2]))
-    if wait > 0 then return refuse(i - 3, wait) end
+    local full, left = cell(KEYS[i], most, tonumber(ARGV[at + 2]))
+    if left > 0 then reached(i - 3, left, left) end
     after[i] = full
   elseif kind == 's' then
     -- After a loss everybody says first what they hold.
-    if born and now - born < SETTLING then return refuse(i - 3, SETTLING - math.max(0, now - born)) end
-    if held(KEYS[i], most) >= most then return refuse(i - 3) end
+    local settling = born and SETTLING - math.max(0, now - born) or 0
+    if settling > 0 then
+      reached(i - 3, settling, settling)
+    elseif held(KEYS[i], most) >= most then
+      reached(i - 3, 0, -1)
+    end
   else
     local spent, amount = tonumber(redis.call('GET', KEYS[i])) or 0, tonumber(ARGV[at + 2])
-    if spent >= most or spent + amount > most then return refuse(i - 3) end
+    if spent >= most or spent + amount > most then reached(i - 3, math.huge, -1) end
     table.insert(told, spent + amount)
   end
 end
+if place then return { 0, place, math.ceil(wait) } end
 
 local writes = writing()
 for i = 3, #KEYS do
