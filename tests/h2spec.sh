@@ -16,6 +16,7 @@ listen = "127.0.0.1:$port"
 admin = "127.0.0.1:$admin"
 public_url = "https://127.0.0.1:$port"
 data_dir = "$folder/data"
+deadlines = { linger = "1ms" }
 tls = { cert = "$folder/own.pem", key = { file = "$folder/own.key" } }
 [identities.local]
 kind = "local"

@@ -8,6 +8,7 @@ listen = "127.0.0.1:${port}"
 admin = "127.0.0.1:${admin}"
 public_url = "http://127.0.0.1:${port}"
 data_dir = ${JSON.stringify(data)}
+deadlines = { linger = "1ms" }
 
 [identities.local]
 kind = "local"

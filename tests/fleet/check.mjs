@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { isAnswered } from './callers.mjs';
 
-// Times in records and at the server are taken a moment after a call was let in, and not always the same one.
-const JITTER = 0.1;
+// A call is put on record a moment after it was let in, and on a busy machine not always the same one: in seconds.
+const JITTER = 0.25;
 
 // What may be answered instead of an answer: HTTP status, JSON-RPC code, and whether it says when to come again.
 const REFUSALS = [
@@ -38,17 +38,24 @@ export function once(calls, arrivals) {
   assert.deepEqual(calls.filter((call) => isAnswered(call) && !arrived.has(call.mark)).map((call) => call.mark), [], 'answered by nobody');
 }
 
-// Nothing reached the server that no gateway has put on record before, and what did is there with its agent.
-export function recorded(arrivals, replicas, since) {
+// What the gateways together have on record of what they let pass since then: { agent, at }, at in ms since the epoch.
+export function passed(replicas, since) {
+  return replicas
+    .flatMap((replica) => replica.records())
+    .filter((record) => record.kind === 'intent' && Date.parse(record.at) >= since)
+    .map(({ agent, at }) => ({ agent, at: Date.parse(at) }));
+}
+
+// Nothing reached the server that no gateway has put on record before.
+export function recorded(arrivals, intents) {
   const count = (names) => names.reduce((counts, name) => counts.set(name, (counts.get(name) ?? 0) + 1), new Map());
-  const intents = replicas.flatMap((replica) => replica.records()).filter((record) => record.kind === 'intent' && Date.parse(record.at) >= since);
-  const [told, came] = [count(intents.map((record) => record.agent)), count(arrivals.map((line) => line.who))];
+  const [told, came] = [count(intents.map((intent) => intent.agent)), count(arrivals.map((line) => line.who))];
   for (const [who, many] of came) assert.ok(many <= (told.get(who) ?? 0), `${who}: ${many} arrived, ${told.get(who)} on record`);
 }
 
 // The most that was let in beyond `burst + rate * t` in any span of time, as a factor of it: 1 is the limit itself.
-export function excess(times, { rate, burst }) {
-  const at = times.map((time) => time / 1000).sort((one, other) => one - other);
+export function excess(intents, agent, { rate, burst }) {
+  const at = intents.filter((intent) => intent.agent === agent).map((intent) => intent.at / 1000).sort((one, other) => one - other);
   let worst = 0;
   for (let first = 0; first < at.length; first += 1) {
     for (let last = first; last < at.length; last += 1) {

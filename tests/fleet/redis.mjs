@@ -1,8 +1,7 @@
 // A real Redis, a copy of it that lags, and between it and each gateway a line that can be cut.
-import { execFile } from 'node:child_process';
+import { execFile, fork } from 'node:child_process';
 import crypto from 'node:crypto';
 import fs from 'node:fs';
-import net from 'node:net';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { freePort, sleep, start, stop } from '../conformance/processes.mjs';
@@ -55,32 +54,20 @@ export async function startRedis({ cache, folder }) {
   };
 }
 
-// A line from a port of its own to `to`, a port: it can be cut, so that nothing passes and nobody is told, and moved.
+// A line from a port of its own to `to`, a port: it can be cut, so that nothing passes and nobody is told, and moved. A
+// process of its own, so that what the tests do is not what makes it slow.
 export async function startLine(to) {
-  const pairs = new Set();
-  let target = to;
-  let cut = false;
-  const server = net.createServer((near) => {
-    const far = net.connect(target, '127.0.0.1');
-    const pair = [near, far];
-    pairs.add(pair);
-    const end = () => { pairs.delete(pair); near.destroy(); far.destroy(); };
-    for (const [from, into] of [[near, far], [far, near]]) {
-      from.setNoDelay(true);
-      from.on('data', (data) => { if (!cut) into.write(data); });
-      from.on('error', end).on('close', end);
-    }
-  });
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const drop = () => { for (const [near, far] of pairs) { near.destroy(); far.destroy(); } };
+  const child = fork(path.join(import.meta.dirname, 'line.mjs'), [String(to)]);
+  const port = await new Promise((resolve, reject) => { child.once('message', resolve); child.once('exit', () => reject(new Error('no line'))); });
+  const tell = (message) => new Promise((resolve) => { child.once('message', resolve); child.send(message); });
   return {
-    port: server.address().port,
+    port,
     // Packets are lost from now on, as in a network that is parted; connections stay.
-    cut: () => { cut = true; },
+    cut: () => tell({ cut: true }),
     // What was lost stays lost: connections that missed something are reset.
-    mend: () => { cut = false; drop(); },
+    mend: () => tell({ cut: false }),
     // Whoever comes next, comes to another server.
-    move: (port) => { target = port; drop(); },
-    close: () => { server.close(); drop(); },
+    move: (port) => tell({ to: port }),
+    close: () => child.kill(),
   };
 }

@@ -8,14 +8,12 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { freePort, stopAll } from '../conformance/processes.mjs';
-import { startBalancer } from './balancer.mjs';
+import { stopAll } from '../conformance/processes.mjs';
 import { FAULT_CASES } from './faults.mjs';
 import { MANIFEST_CASES } from './manifests.mjs';
 import { RESTARTS } from './restarts.mjs';
-import { SHARED_CASES } from './shared.mjs';
+import { buildShared, SHARED_CASES } from './shared.mjs';
 import { startTools } from './tools.mjs';
-import { newAgent, startFleet } from './world.mjs';
 
 const { values: options } = parseArgs({ options: { binary: { type: 'string' }, only: { type: 'string' }, keep: { type: 'boolean' } } });
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hopgate-'));
@@ -37,21 +35,15 @@ async function judge(tests, world) {
   }
 }
 
-// Three gateways that share nothing but their keys.
-async function buildAlone({ binary, tools }) {
-  const agents = Array.from({ length: 20 }, (_, at) => newAgent(`agent-${at}`));
-  const port = await freePort();
-  const replicas = await startFleet({ binary, folder, count: 3, publicUrl: `http://127.0.0.1:${port}`, settings: { agents, tools } });
-  return { agents, replicas, nginx: await startBalancer({ port, replicas, folder }) };
-}
-
 async function main() {
   if (!options.binary) throw new Error('--binary FILE');
   const binary = path.resolve(options.binary);
   const tools = await startTools();
   const world = { binary, cache, folder, tools };
   await judge(MANIFEST_CASES, world);
-  await judge(RESTARTS, { ...world, ...await buildAlone(world) });
+  const fleet = await buildShared(world);
+  await judge(RESTARTS, { ...world, ...fleet });
+  await fleet.stop();
   for (const tests of [SHARED_CASES, FAULT_CASES]) await judge(tests, world);
   console.log(`${counts.passed} passed, ${counts.failed} failed`);
   process.exitCode = counts.failed ? 1 : 0;

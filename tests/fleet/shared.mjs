@@ -5,14 +5,16 @@ import path from 'node:path';
 import { freePort, sleep } from '../conformance/processes.mjs';
 import { startBalancer } from './balancer.mjs';
 import { caller, isAnswered, newPool, storm } from './callers.mjs';
-import { excess, lateness, once, recorded, tally } from './check.mjs';
+import { excess, lateness, once, passed, recorded, tally } from './check.mjs';
 import { startLine, startRedis } from './redis.mjs';
 import { newAgent, startFleet } from './world.mjs';
 
 // What each of the throttled agents may do.
 export const LIMIT = { rate: 10, burst: 10 };
-export const STALE = 2000;
+export const STALE = 3000;
 
+// Longer than the default: what is tested is the store, not how busy this machine is.
+const TIMEOUT = 500;
 const REPLICAS = 3;
 
 const rules = (agents, limited) => `
@@ -39,7 +41,7 @@ export async function buildShared({ binary, cache, folder, tools }, { many = 3 }
   const agents = Array.from({ length: 6 }, (_, at) => newAgent(`worker-${at}`));
   const limited = Array.from({ length: many }, (_, at) => newAgent(`throttled-${at}`));
   const port = await freePort();
-  const gateway = (at) => `state = { redis = "redis://127.0.0.1:${lines[at].port}/0", username = "${redis.username}", password = { file = ${JSON.stringify(redis.passwordFile)} }, stale = "${STALE / 1000}s" }`;
+  const gateway = (at) => `state = { redis = "redis://127.0.0.1:${lines[at].port}/0", username = "${redis.username}", password = { file = ${JSON.stringify(redis.passwordFile)} }, stale = "${STALE / 1000}s", timeout = "${TIMEOUT}ms" }`;
   const settings = { agents: [...agents, ...limited], tools, gateway, rules: rules(agents, limited) };
   const replicas = await startFleet({ binary, folder: own, count: REPLICAS, publicUrl: `http://127.0.0.1:${port}`, settings });
   const nginx = await startBalancer({ port, replicas, folder: own });
@@ -66,13 +68,14 @@ export const SHARED_CASES = {
     const arrivals = tools.ledger.slice(from);
     console.log(`  ${calls.length} calls: ${JSON.stringify(tally(calls))}`);
     once(calls, arrivals);
-    recorded(arrivals, replicas, since);
+    const intents = passed(replicas, since);
+    recorded(arrivals, intents);
     const seconds = (Date.now() - since) / 1000;
     for (const { agent } of throttled) {
-      const times = arrivals.filter((line) => line.who === agent.name).map((line) => line.began);
-      const most = excess(times, LIMIT);
-      assert.ok(most <= 1.01, `${agent.name} got ${most} of its limit`);
-      assert.ok(times.length >= 0.9 * LIMIT.rate * (seconds - 1), `${agent.name} got only ${times.length} in ${seconds} s`);
+      const most = excess(intents, agent.name, LIMIT);
+      const got = arrivals.filter((line) => line.who === agent.name).length;
+      assert.ok(most <= 1.01, `${agent.name} got ${most} of its limit: ${got} in ${seconds} s`);
+      assert.ok(got >= 0.9 * LIMIT.rate * 9, `${agent.name} got only ${got} in ${seconds} s`);
     }
     await world.stop();
   },

@@ -32,6 +32,7 @@ listen = "127.0.0.1:${port}"
 admin = "127.0.0.1:${admin}"
 public_url = "https://127.0.0.1:${port}"
 data_dir = ${JSON.stringify(data)}
+deadlines = { linger = "1ms" }
 tls = ${tls}
 
 [audit]
