@@ -163,9 +163,14 @@ impl Authorized {
         &self.cuts
     }
 
-    /// What it concerns on its server: of what kind, and its name. Nothing where it concerns the server itself.
+    /// What it concerns on its server: of what kind, and its name, of resources however they are written. Nothing where it
+    /// concerns the server itself.
     pub(crate) fn concerns(&self) -> (&'static str, Cow<'_, str>) {
         match request::target(&self.bound) {
+            Ok(request::Target::Resource(uri)) => {
+                let plain = model::uri::plain(&uri);
+                ("resource", plain.map_or(uri, Cow::Owned))
+            }
             Ok(target) => target.parts(),
             // Not reached: it was decided on. Without a name it is counted with what concerns the server.
             Err(_) => ("", Cow::Borrowed("")),

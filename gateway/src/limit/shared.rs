@@ -104,7 +104,14 @@ impl Shared {
         // Places are those this replica holds anyway, so that what was open before counts as well.
         let (mut held, mut rest, mut order) = (Vec::new(), Vec::new(), Vec::new());
         for (at, take) in takes.iter().enumerate() {
-            let part = share(take.bound, replicas);
+            let before = match take.bound {
+                Bound::Budget { .. } => {
+                    let all = self.redis.spent(&take.key);
+                    all.saturating_sub(meanwhile.spent(&take.key))
+                }
+                Bound::Rate(_) | Bound::Slots { .. } => 0,
+            };
+            let part = share(take.bound, replicas, before);
             match part {
                 Bound::Slots { most } if !self.redis.hold(&take.key, most) => {
                     self.redis.give(&held);
@@ -179,8 +186,9 @@ impl Shared {
     }
 }
 
-/// One replica's part of a bound. Of what cannot be divided further, one.
-fn share(bound: Bound, replicas: u32) -> Bound {
+/// One replica's part of a bound: of a budget, of what is left after what was spent before. Of what cannot be divided
+/// further, one.
+fn share(bound: Bound, replicas: u32, before: u64) -> Bound {
     match bound {
         Bound::Rate(quota) => Bound::Rate(Quota {
             period: quota.period.saturating_mul(replicas),
@@ -191,7 +199,7 @@ fn share(bound: Bound, replicas: u32) -> Bound {
             most: (most / replicas).max(1),
         },
         Bound::Budget { most, amount, life } => Bound::Budget {
-            most: most / u64::from(replicas),
+            most: most.saturating_sub(before) / u64::from(replicas),
             amount,
             life,
         },
@@ -223,13 +231,20 @@ mod tests {
             period: Duration::from_secs(60),
             burst: 10,
         };
-        let Bound::Rate(part) = share(Bound::Rate(quota), 3) else {
+        let Bound::Rate(part) = share(Bound::Rate(quota), 3, 0) else {
             panic!("another bound");
         };
         assert_eq!((part.interval(), part.burst), (3 * quota.interval(), 3));
-        assert_eq!(share(Bound::Rate(quota), 1), Bound::Rate(quota));
+        assert_eq!(share(Bound::Rate(quota), 1, 0), Bound::Rate(quota));
         let slots = |most| Bound::Slots { most };
-        assert_eq!(share(slots(10), 3), slots(3));
-        assert_eq!(share(slots(1), 3), slots(1));
+        assert_eq!(share(slots(10), 3, 0), slots(3));
+        assert_eq!(share(slots(1), 3, 0), slots(1));
+        let budget = |most| Bound::Budget {
+            most,
+            amount: 1,
+            life: Duration::from_secs(1),
+        };
+        assert_eq!(share(budget(100), 3, 40), budget(20));
+        assert_eq!(share(budget(100), 3, 140), budget(0));
     }
 }

@@ -9,7 +9,7 @@ mod policy;
 mod request;
 mod rule;
 mod server;
-pub(crate) mod uri;
+pub mod uri;
 
 pub use agent::{Agent, Envelope, Lifecycle};
 pub use effect::{Class, Effect, Effects, Egress, Label};

@@ -3,10 +3,15 @@
 use url::Url;
 
 /// The plainest way to write a URI, where it is written otherwise: needless escapes undone, dot segments resolved, scheme
-/// and host in lower case, `localhost` of a file left out. `None` of what is plain already, or no URI at all.
-pub(crate) fn plain(uri: &str) -> Option<String> {
+/// and host in lower case, `localhost` of a file left out, and what no server reads: a fragment, an empty query, any query of
+/// a file. `None` of what is plain already, or no URI at all.
+pub fn plain(uri: &str) -> Option<String> {
     let unescaped = unescape(uri);
-    let parsed = Url::parse(&unescaped).ok()?;
+    let mut parsed = Url::parse(&unescaped).ok()?;
+    parsed.set_fragment(None);
+    if parsed.query() == Some("") || parsed.scheme() == "file" {
+        parsed.set_query(None);
+    }
     // What cannot be a base has no path to resolve, and the library leaves its host alone.
     let plain = match parsed.cannot_be_a_base() {
         true => parsed.to_string(),
@@ -84,6 +89,10 @@ mod tests {
             "file:///./secret/./a",
             "file:///secret%2fa",
             "file:///%2e%2e/secret/a",
+            "file:///secret/a#x",
+            "file:///secret/a?",
+            "file:///secret/a?x=1#y",
+            "file:/secret/a",
         ] {
             let found = plain(written);
             assert_eq!(found.as_deref(), Some("file:///secret/a"), "{written}");

@@ -79,17 +79,46 @@ async fn places_are_held_and_freed_for_all() {
     .await;
 }
 
-#[tokio::test]
-async fn a_budget_is_one_for_all() {
+/// Before a server whose tools answer, for an agent that may make ten calls a day.
+async fn budgeted() -> Fleet {
     let (upstream, _) = identity::patient().await;
-    let envelope = format!("{EVERYTHING}, budget = {{ day = {{ calls = 5 }} }}");
+    let envelope = format!("{EVERYTHING}, budget = {{ day = {{ calls = 10 }} }}");
     let setup = Setup::new(&upstream.url())
         .without_local()
         .rules(&allow("all", "**"))
         .tail(&keys(&["ann"]))
         .tail(&registered("ann", "\"keys:ann\"", &envelope));
-    let fleet = Fleet::of(upstream, setup).await;
-    assert_eq!(passing(&fleet.known("ann"), 12).await, 5);
+    Fleet::of(upstream, setup).await
+}
+
+#[tokio::test]
+async fn a_budget_is_one_for_all() {
+    let fleet = budgeted().await;
+    assert_eq!(passing(&fleet.known("ann"), 14).await, 10);
+}
+
+/// However often the store is away: what is spent stays spent.
+#[tokio::test]
+async fn a_budget_does_not_come_back_without_the_store() {
+    let fleet = budgeted().await;
+    let (one, two) = fleet.known("ann");
+    let both = (one, two);
+    assert_eq!(passing(&both, 6).await, 6);
+    let mut passed = 6;
+    for _ in 0..3 {
+        fleet.store.signal("STOP");
+        // Few enough to be asked before the last pulse counts no more.
+        for call in 0..8 {
+            let agent = if call % 2 == 0 { &both.0 } else { &both.1 };
+            passed += usize::from(status(agent).await == 200);
+        }
+        fleet.store.signal("CONT");
+        let counted = async || both.0.call("echo", "{}").await.status();
+        let known = |said: &u16| *said != 503;
+        let said = super::until("the store counts again", counted, known).await;
+        passed += usize::from(said == 200);
+    }
+    assert!(passed <= 10, "{passed} of 10");
 }
 
 #[tokio::test]

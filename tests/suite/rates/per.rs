@@ -105,6 +105,30 @@ async fn per_tool_and_per_server_whoever_calls() {
 }
 
 #[tokio::test]
+async fn per_tool_a_resource_is_one_however_it_is_written() {
+    let tool = format!("{{ rate = \"{SLOW}\", per = \"tool\" }}");
+    let rule = format!("{}limit = {tool}\n", allow("all", "up/**"));
+    let (gateway, _upstream) = pair(&rule, "").await;
+    let ann = known(&gateway, "up", "ann");
+    let mut passed = 0;
+    for uri in [
+        "file:///a",
+        "file:///%61",
+        "FILE:///a",
+        "file:/a",
+        "file://localhost/a",
+        "file:///./a",
+        "file:///a#x",
+        "file:///a?",
+    ] {
+        let params = format!("{{\"uri\":\"{uri}\"}}");
+        let answer = ann.request("resources/read", &params).await;
+        passed += usize::from(answer.status() == 200);
+    }
+    assert_eq!(passed, 3);
+}
+
+#[tokio::test]
 async fn the_gateway_and_an_envelope_count_everything_a_rule_only_its_own() {
     let upstream = Upstream::saying("ok").await;
     let setup = Setup::new(&upstream.url())

@@ -85,6 +85,12 @@ impl Redis {
         true
     }
 
+    /// What is spent of a budget, as far as this replica knows: what the store last said, and what it has yet to hear.
+    pub fn spent(&self, key: &Key) -> u64 {
+        let told = locked(&self.shared.memory).known(key);
+        told.saturating_add(self.shared.outbox.owed(key))
+    }
+
     /// What was spent of budgets. Soon.
     pub fn spend(&self, spent: &[Spent]) {
         self.shared.outbox.spend(spent);

@@ -37,6 +37,15 @@ impl Memory {
         }
     }
 
+    /// What the store last said is spent of it.
+    pub(super) fn known(&self, key: &Key) -> u64 {
+        let living = |(_, until): &&(u64, Instant)| *until > Instant::now();
+        self.spent
+            .get(key)
+            .filter(living)
+            .map_or(0, |(spent, _)| *spent)
+    }
+
     /// So much less.
     pub(super) fn given(&mut self, key: &Key, amount: u64) {
         if let Some((spent, _)) = self.spent.get_mut(key) {
@@ -96,8 +105,10 @@ mod tests {
         memory.given(&key, 3);
         tokio::time::advance(second).await;
         assert_eq!(memory.all_spent(), [(key, 4, second)]);
+        assert_eq!(memory.known(&key), 4);
         tokio::time::advance(second).await;
         assert_eq!(memory.all_spent(), []);
+        assert_eq!(memory.known(&key), 0);
     }
 
     #[tokio::test(start_paused = true)]

@@ -209,6 +209,12 @@ impl Outbox {
         self.pushed(lost.count());
     }
 
+    /// What is spent of a budget and not told yet.
+    pub(super) fn owed(&self, key: &Key) -> u64 {
+        let waiting = locked(&self.waiting);
+        waiting.spent.get(key).map_or(0, |(amount, _)| *amount)
+    }
+
     pub(super) fn remove(&self, name: &[u8]) {
         let mut waiting = locked(&self.waiting);
         let room = waiting.removed.len() < MOST;
