@@ -66,6 +66,12 @@ impl Setup {
         self
     }
 
+    /// Adds lines to `[gateway]` before whatever tables are below it.
+    pub fn gateway_first(mut self, lines: &str) -> Self {
+        self.gateway.insert_str(0, &format!("{lines}\n"));
+        self
+    }
+
     /// Adds a server.
     pub fn server(self, name: &str, url: &str) -> Self {
         self.server_with(name, url, "")

@@ -58,7 +58,7 @@ impl Store {
     pub fn shared_with(&self, setup: Setup, keys: &str) -> Setup {
         let (port, key) = (self.port, self.folder.join("ring.key"));
         // Tests share few cores: an answer that takes longer is no sign of anything.
-        setup.gateway(&format!(
+        setup.gateway_first(&format!(
             "state = {{ redis = \"redis://127.0.0.1:{port}\", timeout = \"1s\"{keys} }}\n\
              keys = [{{ id = \"k1\", file = \"{}\" }}]",
             key.display()

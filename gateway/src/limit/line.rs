@@ -62,7 +62,8 @@ impl Lines {
             lines.remove(&key);
         }
         self.many.store(lines.len(), Ordering::Release);
-        joined.then_some(Place {
+        // Only who has joined may have a place: dropping one leaves the line.
+        joined.then(|| Place {
             lines: self,
             key,
             line: shared,

@@ -82,7 +82,7 @@ async fn a_question_delivered_by_one_is_answered_over_another_and_once() {
     let (upstream, done) = asking().await;
     let fleet = Fleet::before(upstream, |setup| {
         // The clock of the call goes on once the client has answered, wherever.
-        setup.gateway("deadlines = { call = \"3s\" }")
+        setup.gateway("[gateway.deadlines]\ncall = \"3s\"")
     })
     .await;
     let here = in_session(&fleet.one, "ann").await;

@@ -141,7 +141,7 @@ async fn each_gateway_takes_back_what_it_minted() {
 /// A gateway where nobody calls does not end what is used at another; once nobody uses it, it ends at both.
 #[tokio::test]
 async fn idleness_is_that_of_all() {
-    let deadlines = "deadlines = { idle = \"2s\" }";
+    let deadlines = "[gateway.deadlines]\nidle = \"2s\"";
     let fleet = Fleet::with(|setup| setup.gateway(deadlines)).await;
     let (ann, elsewhere) = fleet.known("ann");
     let view = open_task(&ann, "{}").await;
@@ -162,7 +162,7 @@ async fn idleness_is_that_of_all() {
 /// An open call is use: the gateway that has it says so to the others.
 #[tokio::test]
 async fn an_open_stream_keeps_its_task_at_every_gateway() {
-    let deadlines = "deadlines = { idle = \"1s\" }";
+    let deadlines = "[gateway.deadlines]\nidle = \"1s\"";
     let fleet = Fleet::with(|setup| setup.gateway(deadlines)).await;
     let (ann, elsewhere) = fleet.known("ann");
     assert_eq!(status(&elsewhere).await, 200);
