@@ -6,6 +6,7 @@ mod audit;
 mod check;
 mod completions;
 mod demo;
+mod ends;
 mod explain;
 mod key;
 mod leases;

@@ -8,8 +8,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
-
+use super::ends::{End, Ends};
 use crate::admin::{self, Board, Notice, Readiness};
 use crate::audit::{Ledger, event};
 use crate::config::{Config, Gateway};
@@ -74,19 +73,6 @@ pub struct Open {
 #[derive(Debug)]
 pub struct Taken {
     _lock: File,
-}
-
-/// SIGTERM and SIGINT.
-#[derive(Debug)]
-struct Ends(Signal, Signal);
-
-/// Who wants the end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    /// SIGTERM: whatever runs the process.
-    Terminate,
-    /// SIGINT: somebody at its terminal.
-    Interrupt,
 }
 
 /// What operators see of a house.
@@ -292,25 +278,6 @@ impl Taken {
             Ok(()) => Ok(Self { _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(named(&"another hopgate is using it")),
             Err(TryLockError::Error(why)) => Err(named(&why)),
-        }
-    }
-}
-
-// === impl Ends ===
-
-impl Ends {
-    fn listen() -> Result<Self, String> {
-        let listen = |kind| signal(kind).map_err(|why| format!("cannot wait for signals: {why}"));
-        Ok(Self(
-            listen(SignalKind::terminate())?,
-            listen(SignalKind::interrupt())?,
-        ))
-    }
-
-    async fn next(&mut self) -> End {
-        tokio::select! {
-            _ = self.0.recv() => End::Terminate,
-            _ = self.1.recv() => End::Interrupt,
         }
     }
 }
