@@ -29,6 +29,8 @@ pub(crate) struct Plan {
 struct Ends {
     answered: Vec<u32>,
     refused: Vec<u32>,
+    /// Right answers that came while it was measured, whenever their calls were due.
+    good: usize,
     /// Neither an answer nor a refusal, or a wrong one.
     failed: usize,
 }
@@ -107,7 +109,7 @@ async fn offer(proxy: &Proxy, size: usize, (times, capacity): (f64, f64), plan: 
             size,
             expected: Arc::clone(&expected),
         };
-        keeping.spawn(keeper.keep(schedule, began, plan.warm));
+        keeping.spawn(keeper.keep(schedule, began, plan));
     }
     let mut ends = Ends::default();
     while let Some(kept) = keeping.join_next().await {
@@ -161,13 +163,15 @@ struct Keeper {
 
 impl Keeper {
     /// Makes calls until none is left; those due in the beginning warm up and do not count.
-    async fn keep(mut self, schedule: Arc<Schedule>, began: Instant, warm: Duration) -> Ends {
+    async fn keep(mut self, schedule: Arc<Schedule>, began: Instant, plan: Plan) -> Ends {
         let mut ends = Ends::default();
         while let Some((number, due)) = schedule.take() {
             sleep_until(began + due).await;
             let end = self.call(number + 1).await;
             let took = (began + due).elapsed().as_micros();
-            if due >= warm {
+            let measured = began + plan.warm..began + plan.warm + plan.measured;
+            ends.good += usize::from(end == Some(true) && measured.contains(&Instant::now()));
+            if due >= plan.warm {
                 ends.note(end, u32::try_from(took).unwrap_or(u32::MAX));
             }
         }
@@ -207,6 +211,7 @@ impl Ends {
     fn add(&mut self, other: Self) {
         self.answered.extend(other.answered);
         self.refused.extend(other.refused);
+        self.good += other.good;
         self.failed += other.failed;
     }
 
@@ -219,7 +224,7 @@ impl Ends {
 
 impl Run {
     fn goodput(&self) -> f64 {
-        self.ends.answered.len() as f64 / self.seconds
+        self.ends.good as f64 / self.seconds
     }
 
     fn row(&self, peak: f64) -> String {
@@ -227,6 +232,7 @@ impl Run {
             answered,
             refused,
             failed,
+            ..
         } = &self.ends;
         format!(
             "| {} | {:.0} | {:.0} | {:.1} % | {:.1} % | {failed} | {} | {} | {} | {:.2} | {:.0} |",
