@@ -87,8 +87,7 @@ pub fn house(
     let leases = Arc::clone(leases.get_or_init(|| Arc::new(own())));
     leases.recover(&left, &first);
     let usage = Memory::new(Some(store(&first.config, "budgets.redb")?));
-    let stops = drain.begun().clone();
-    let limits = Limits::new(usage, store_of_all, Arc::clone(&metrics), stops);
+    let limits = Limits::new(usage, store_of_all, Arc::clone(&metrics));
     let limits = Arc::new(limits);
     let (file, counted) = (file.to_owned(), Arc::clone(&metrics));
     let live = Arc::new(Live::new(

@@ -34,10 +34,19 @@ pub struct Ended {
 impl Gateway {
     /// Starts with `setup` and waits until it is ready.
     pub async fn start(setup: &Setup) -> Self {
+        Self::begin(setup, &[200]).await
+    }
+
+    /// As `start`, of one that may not be ready.
+    pub async fn start_unready(setup: &Setup) -> Self {
+        Self::begin(setup, &[200, 503]).await
+    }
+
+    async fn begin(setup: &Setup, wanted: &[u16]) -> Self {
         let mut place = Place::free();
         place.variables = setup.variables();
         std::fs::write(place.config(), setup.text(&place)).expect("config file");
-        match Self::at(place).await {
+        match Self::until(place, wanted).await {
             Ok(gateway) => gateway,
             Err(ended) => panic!("hopgate ended with {:?}:\n{}", ended.code, ended.stderr),
         }

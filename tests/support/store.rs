@@ -54,9 +54,20 @@ impl Store {
         self.shared_with(setup, "")
     }
 
+    /// The same with another ring of keys: no gateway of the fleet can read what this one puts there.
+    pub fn stranger(&self, setup: Setup) -> Setup {
+        let key = self.folder.join("other.key");
+        std::fs::write(&key, KEY.replace("c2l4", "b3Ro")).expect("key file");
+        self.sharing(setup, "", key)
+    }
+
     /// The same with further keys of `state`, each after a comma.
     pub fn shared_with(&self, setup: Setup, keys: &str) -> Setup {
-        let (port, key) = (self.port, self.folder.join("ring.key"));
+        self.sharing(setup, keys, self.folder.join("ring.key"))
+    }
+
+    fn sharing(&self, setup: Setup, keys: &str, key: PathBuf) -> Setup {
+        let port = self.port;
         // Tests share few cores: an answer that takes longer is no sign of anything.
         setup.gateway_first(&format!(
             "state = {{ redis = \"redis://127.0.0.1:{port}\", timeout = \"1s\"{keys} }}\n\

@@ -4,6 +4,7 @@ use super::Fleet;
 use adapters::state::redis::Down;
 use aws_lc_rs::digest::{Context as Hash, SHA256};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// What one gateway says to all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +16,13 @@ pub(crate) enum Message {
         session: Vec<u8>,
         /// The request's id, as raw JSON.
         id: Vec<u8>,
+    },
+    /// A tree of tasks has touched more: who knows it tells a store that has forgotten.
+    Touched {
+        /// The first task of the tree.
+        root: Uuid,
+        /// What it has touched, in one word.
+        labels: u8,
     },
     /// A session is over.
     Over {

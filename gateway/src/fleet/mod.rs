@@ -34,6 +34,8 @@ pub(crate) struct Fleet {
     settled: AtomicU64,
     /// Whether the last pulse was not answered.
     away: AtomicBool,
+    /// Whether the others have keys that this one does not know.
+    stranger: AtomicBool,
     /// How often the store has forgotten, and of how many times all was told again.
     losses: AtomicU64,
     restored: AtomicU64,
@@ -49,6 +51,13 @@ pub(crate) struct Fleet {
 /// After the store was away or has forgotten, the others are given this long to tell what they know.
 const SETTLING: Duration = Duration::from_secs(4);
 
+/// What is put up for gateways that come later.
+const SIGN: &[u8] = b"keys";
+/// How long it stays when nobody puts it up anew.
+const SIGN_LIFE: Duration = Duration::from_secs(60);
+/// Nobody should be sent to such a gateway.
+const STRANGER: &str = "the shared store is used by gateways with other `keys`";
+
 // === impl Fleet ===
 
 impl Fleet {
@@ -61,6 +70,7 @@ impl Fleet {
             heard: AtomicU64::default(),
             settled: AtomicU64::default(),
             away: AtomicBool::new(true),
+            stranger: AtomicBool::new(true),
             losses: AtomicU64::default(),
             restored: AtomicU64::default(),
             telling: AtomicBool::default(),
@@ -85,6 +95,9 @@ impl Fleet {
             return Err(Refusal::Unshared(
                 "the other gateways have not been heard for longer than `stale`",
             ));
+        }
+        if self.is_stranger() {
+            return Err(Refusal::Unshared(STRANGER));
         }
         match self.has_withdrawn(agent) {
             true => Err(Refusal::AgentUnavailable(Cow::Borrowed(
@@ -115,6 +128,7 @@ impl Fleet {
             _ if self.is_stale() => {
                 Some("the shared store has not answered for longer than `stale`")
             }
+            _ if self.is_stranger() => Some(STRANGER),
             _ => None,
         }
     }
@@ -124,6 +138,31 @@ impl Fleet {
             0 => true,
             heard => self.moment().saturating_sub(heard) > millis(self.stale),
         }
+    }
+
+    /// Whether the others have keys that this one does not know: it could read nothing of theirs, nor they of its.
+    fn is_stranger(&self) -> bool {
+        self.stranger.load(Ordering::Relaxed)
+    }
+
+    /// Looks whether the sign the others have put up was sealed with a key of ours, and puts up our own where it was, or
+    /// where there is none: it lasts a while longer than the last of them.
+    ///
+    /// # Errors
+    ///
+    /// Why the store does not say.
+    async fn greet(&self) -> Result<(), Down> {
+        let sign = self.store.get(SIGN).await?;
+        let keys = self.keys.load_full();
+        let known = |sign: &Vec<u8>| keys.disclose(SIGN, sign).is_some();
+        let stranger = sign.as_ref().is_some_and(|sign| !known(sign));
+        if !stranger && let Some(own) = keys.enclose(SIGN, SIGN) {
+            self.store.put(SIGN, &own, SIGN_LIFE).await?;
+        }
+        if self.stranger.swap(stranger, Ordering::Relaxed) != stranger && stranger {
+            tracing::error!("{STRANGER}");
+        }
+        Ok(())
     }
 
     /// Whether others may not have told everything yet: what the store does not know may be open all the same, and

@@ -15,6 +15,8 @@ use tokio::time::{MissedTickBehavior, interval};
 const PULSE: Duration = Duration::from_millis(500);
 /// In how many pulses once the use of tasks is told: every two seconds.
 const SWEEP: u64 = 4;
+/// In how many pulses once the others' keys are looked at; a stranger looks at each.
+const GREET: u64 = 20;
 
 /// One gateway's part of the fleet.
 struct Member {
@@ -52,6 +54,10 @@ pub(crate) async fn serve(shared: Shared, metrics: Arc<Metrics>) {
         tokio::select! {
             _ = ticks.tick() => {}
             () = left.cancelled() => break,
+        }
+        if member.fleet.is_stranger() || count.is_multiple_of(GREET) {
+            // What keeps the store from saying keeps the pulse from being answered, too.
+            let _unanswered = member.fleet.greet().await;
         }
         member.beat().await;
         count = count.wrapping_add(1);
@@ -133,6 +139,9 @@ impl Member {
             News::Said(said) => match self.fleet.understand(&said) {
                 Some(Message::Answered { session, id }) => {
                     self.shared.tasks.hear_answer(&session, &id);
+                }
+                Some(Message::Touched { root, labels }) => {
+                    self.shared.tasks.hear_touched(root, labels);
                 }
                 Some(Message::Over { session }) => self.shared.tasks.hear_over(&session),
                 None => {}

@@ -58,7 +58,6 @@ pub(crate) struct Limits {
     streams: Streams,
     counters: Arc<Counters>,
     metrics: Arc<Metrics>,
-    draining: CancellationToken,
 }
 
 /// Another replica may give back what one here waits for, and says nothing.
@@ -68,12 +67,7 @@ const LOOK: Duration = Duration::from_millis(100);
 
 impl Limits {
     /// Limits counted in this table; or in the store, where there is one.
-    pub(crate) fn new(
-        memory: Memory,
-        store: Option<Arc<Redis>>,
-        metrics: Arc<Metrics>,
-        draining: CancellationToken,
-    ) -> Self {
+    pub(crate) fn new(memory: Memory, store: Option<Arc<Redis>>, metrics: Arc<Metrics>) -> Self {
         Self {
             streams: Streams::new(Arc::clone(&metrics)),
             counters: Arc::new(Counters {
@@ -82,7 +76,6 @@ impl Limits {
                 lines: Lines::default(),
             }),
             metrics,
-            draining,
         }
     }
 
@@ -213,7 +206,6 @@ impl Limits {
                 () = over.cancelled() => {
                     return Err(Ended::Over(Refusal::TaskOver("the task ended while the call waited")));
                 }
-                () = self.draining.cancelled() => return Err(Ended::Over(Refusal::Draining)),
             };
             match waited {
                 Err(Unmet::Refused(next)) if next.at != refused.at => refused = next,

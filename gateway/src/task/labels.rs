@@ -8,12 +8,14 @@ use super::outbox::Outbox;
 use super::shared::away;
 use super::work::Task;
 use super::{Table, Tasks};
+use crate::fleet::Message;
 use crate::pipeline::Refusal;
 use adapters::state::redis::Down;
 use policy::model::{Class, Label};
 use policy::{Policy, Touched};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use uuid::Uuid;
 
 /// What a tree of tasks has touched, each in one word: the label's place, and a bit above it.
 #[derive(Debug, Default)]
@@ -150,10 +152,17 @@ impl Tasks {
         }
         let written = task.touched();
         let kept = match self.outbox() {
-            Some(outbox) => self
-                .tell_labels(outbox, task)
-                .await
-                .map_err(|down| down.to_string()),
+            Some(outbox) => {
+                let told = self.tell_labels(outbox, task).await;
+                if told.is_ok() {
+                    let (root, labels) = (task.txn, task.labels.word());
+                    let fleet = Arc::clone(outbox.fleet());
+                    // Beside the call: the store has it already, and the others only remember it.
+                    let others = async move { fleet.say(&Message::Touched { root, labels }).await };
+                    drop(tokio::spawn(others));
+                }
+                told.map_err(|down| down.to_string())
+            }
             None => {
                 self.table.keep_tree(task);
                 self.table.settled().await
@@ -172,6 +181,13 @@ impl Tasks {
         let told = outbox.fleet().store.touch_task(task.id, task.labels.word());
         task.labels.hear(told.await?);
         Ok(())
+    }
+
+    /// Another gateway's call has touched more. Should the store forget it when that gateway is gone, this one knows.
+    pub(crate) fn hear_touched(&self, root: Uuid, labels: u8) {
+        if let Some(task) = self.table.get(root) {
+            task.labels.hear(labels);
+        }
     }
 
     /// Hears what the other gateways' calls of this task's tree have touched, where a rule of the policy asks after any

@@ -201,3 +201,21 @@ async fn a_gateway_that_is_killed_leaves_its_tasks_to_the_others() {
     assert_eq!(ended(&ann, text(&view, "id")).await, "closed");
     assert!(shown(&ann, text(&view, "id")).await["end"].is_object());
 }
+
+/// Whoever brings other keys could read nothing of the others', and must not stand in their callers' way.
+#[tokio::test]
+async fn a_gateway_with_other_keys_serves_nobody() {
+    let fleet = Fleet::start().await;
+    let (ann, elsewhere) = fleet.known("ann");
+    assert_eq!(status(&ann).await, 200);
+    let setup = staffed(Setup::new(&fleet.upstream.url()), &["ann", "bob"]);
+    let stranger = Gateway::start_unready(&fleet.store.stranger(setup)).await;
+    let why = readiness(&stranger, false).await;
+    let said = async || stranger.admin("/readyz", true).await.1;
+    let why = until(&why, said, |why| why.contains("other `keys`")).await;
+    assert!(!why.contains("not answered"), "{why}");
+    let bob = known(&stranger, "up", "bob");
+    assert_eq!(status(&bob).await, 503);
+    let (bob, _) = fleet.known("bob");
+    assert_eq!((status(&bob).await, status(&elsewhere).await), (200, 200));
+}

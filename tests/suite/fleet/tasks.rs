@@ -1,6 +1,6 @@
 //! A task is one at every gateway: by its id, by whose it is, in its life, its labels and its end.
 
-use super::{Fleet, at, shown, status, until};
+use super::{Fleet, at, readiness, shown, status, until};
 use crate::credentials;
 use crate::identity::{
     allow, arrived, call_in, ended, hanging, in_session, keys, last_error, open_task, staffed,
@@ -193,9 +193,8 @@ async fn a_deadline_is_that_of_all() {
     assert_eq!(ended(&elsewhere, id).await, "deadline");
 }
 
-/// What a call at one gateway has touched, a rule at another knows at the next call.
-#[tokio::test]
-async fn labels_are_those_of_all() {
+/// A fleet whose rules let nothing leave once confidential data was read.
+async fn discreet() -> Fleet {
     const SERVER: &str = "egress = \"internal\"\n[servers.up.tools]\n\
         \"secret\" = { effect = \"read\", label = \"confidential\" }\n\"send\" = { effect = \"read\" }\n";
     const LEAVES: &str = "\n[[rules]]\nname = \"nothing leaves\"\nafter = { label = \"confidential\" }\n\
@@ -208,7 +207,13 @@ async fn labels_are_those_of_all() {
         .rules(&(allow("all", "**") + LEAVES))
         .tail(&keys(&["ann"]))
         .tail(&registered("ann", "\"keys:ann\"", CLEARED));
-    let fleet = Fleet::of(upstream, setup).await;
+    Fleet::of(upstream, setup).await
+}
+
+/// What a call at one gateway has touched, a rule at another knows at the next call.
+#[tokio::test]
+async fn labels_are_those_of_all() {
+    let fleet = discreet().await;
     let (ann, elsewhere) = fleet.known("ann");
     for _ in 0..8 {
         assert_eq!(elsewhere.call("send", "{}").await.said(), "ok");
@@ -229,6 +234,25 @@ async fn labels_are_those_of_all() {
     let blind = elsewhere.call("send", "{}").await;
     assert_eq!(blind.status(), 503, "{blind:?}");
     fleet.store.signal("CONT");
+}
+
+/// Whoever knows the task remembers what others' calls have touched, should they and the store be gone.
+#[tokio::test]
+async fn labels_outlive_who_raised_them_and_the_store() {
+    let mut fleet = discreet().await;
+    let (ann, elsewhere) = fleet.known("ann");
+    assert_eq!(elsewhere.call("send", "{}").await.said(), "ok");
+    let path = format!("/tasks/{}", text(&task(&elsewhere).await, "id"));
+    assert_eq!(ann.call("secret", "{}").await.said(), "ok");
+    let label = async || visit(&elsewhere, "GET", &path, "").await.json()["label"].clone();
+    until("it has heard", label, |label| label == "confidential").await;
+    fleet.one.signal("KILL");
+    fleet.one.ended().await;
+    fleet.store.again().await;
+    readiness(&fleet.two, true).await;
+    let send = async || elsewhere.call("send", "{}").await;
+    let sent = until("an answer", send, |sent| sent.status() == 200).await;
+    assert!(sent.text().contains("may not leave"), "{sent:?}");
 }
 
 /// What somebody wrote into the store by hand is refused, never taken for somebody's task.
