@@ -63,6 +63,9 @@ fn restless(line: &str) -> bool {
         "hopgate_snapshot_age",
         "hopgate_logs_",
         "hopgate_connections",
+        "hopgate_calls_open",
+        "hopgate_lag_",
+        "hopgate_tasks",
         "hopgate_bytes",
     ]
     .iter()
