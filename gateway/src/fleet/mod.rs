@@ -70,7 +70,7 @@ impl Fleet {
             heard: AtomicU64::default(),
             settled: AtomicU64::default(),
             away: AtomicBool::new(true),
-            stranger: AtomicBool::new(true),
+            stranger: AtomicBool::default(),
             losses: AtomicU64::default(),
             restored: AtomicU64::default(),
             telling: AtomicBool::default(),

@@ -55,11 +55,12 @@ pub(crate) async fn serve(shared: Shared, metrics: Arc<Metrics>) {
             _ = ticks.tick() => {}
             () = left.cancelled() => break,
         }
+        member.beat().await;
+        // After the pulse: where that is answered, this is, and the gateway serves at once.
         if member.fleet.is_stranger() || count.is_multiple_of(GREET) {
             // What keeps the store from saying keeps the pulse from being answered, too.
             let _unanswered = member.fleet.greet().await;
         }
-        member.beat().await;
         count = count.wrapping_add(1);
         if count.is_multiple_of(SWEEP) {
             tokio::spawn(sweep(Arc::clone(&tasks)));
